@@ -1,0 +1,7 @@
+"""`python -m earlet` is `earlet`."""
+
+import sys
+
+from earlet.cli import main
+
+sys.exit(main())

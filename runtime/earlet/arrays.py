@@ -1,0 +1,58 @@
+"""The arrays that flow through earlet, and the one gate by which sound enters.
+
+A *waveform* is one-dimensional float32 in -1..1 at a known sample rate.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from earlet.errors import InputError
+
+FloatArray = npt.NDArray[np.float32]
+AnyArray = npt.NDArray[Any]
+
+INT16_SCALE = np.float32(1 / 32768)  # int16 full scale to -1..1
+INT32_SCALE = np.float32(1 / 2147483648)  # int32 full scale to -1..1
+
+
+def as_waveform(samples: npt.ArrayLike, name: str = "the waveform") -> FloatArray:
+    """Turn samples of any usual kind into a mono float32 waveform, (n_samples,).
+
+    int16 and int32 are scaled to -1..1; floats are taken as they are. Two dimensions are read as
+    (n_samples, n_channels), as soundfile and sounddevice give them, and the channels averaged.
+
+    Raises:
+        InputError: for another type or shape, and for samples that are not finite.
+    """
+    array = np.asarray(samples)
+    if array.ndim == 2:
+        if array.shape[1] == 0 or array.shape[1] > array.shape[0] > 0:
+            raise InputError(
+                f"{name}: expected (n_samples,) or (n_samples, n_channels), got {array.shape}; "
+                "transpose it if the channels come first"
+            )
+        # Scaled first: the mean of integers would be float64 of the wrong range.
+        array = _scaled(array, name).mean(axis=1, dtype=np.float32)
+    elif array.ndim != 1:
+        raise InputError(
+            f"{name}: expected (n_samples,) or (n_samples, n_channels), got {array.shape}"
+        )
+    waveform = _scaled(array, name)
+    if not np.isfinite(waveform).all():
+        at = int(np.flatnonzero(~np.isfinite(waveform))[0])
+        raise InputError(f"{name}: sample {at} is {waveform[at]}; expected finite samples in -1..1")
+    return waveform
+
+
+def _scaled(array: AnyArray, name: str) -> FloatArray:
+    if array.dtype == np.int16:
+        return array.astype(np.float32) * INT16_SCALE
+    if array.dtype == np.int32:
+        return array.astype(np.float32) * INT32_SCALE
+    if array.dtype.kind == "f":
+        # A float64 beyond float32's range becomes inf, and is refused by the caller.
+        with np.errstate(over="ignore"):
+            return np.ascontiguousarray(array, dtype=np.float32)
+    raise InputError(f"{name}: expected float, int16 or int32 samples, got {array.dtype}")

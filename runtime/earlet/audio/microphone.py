@@ -1,0 +1,137 @@
+"""The microphone, through PortAudio: the only module that imports sounddevice.
+
+    PortAudio's callback -> bounded queue -> mono -> resampled -> chunks (n_samples,)
+
+The callback only copies. When the reader falls behind, the oldest sound is dropped and counted,
+so that what is heard is never stale and memory never grows.
+"""
+
+import math
+import queue
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from earlet.arrays import AnyArray, FloatArray
+from earlet.audio.resample import Resampler
+from earlet.errors import MicrophoneError
+
+SAMPLE_RATE = 16_000  # Hz: what every bundle so far listens at
+BLOCK_S = 0.04  # seconds a callback
+BUFFER_S = 5.0  # seconds of sound that may wait for the reader
+TIMEOUT_S = 5.0  # without a callback for so long, the device is gone
+
+
+class Microphone:
+    """Iterate it for mono float32 chunks at `sample_rate`, for as long as the device lives.
+
+    Use it as a context manager: the device is open between enter and exit.
+    """
+
+    def __init__(self, device: int | str | None = None, sample_rate: int = SAMPLE_RATE) -> None:
+        """`device` is an index, a name or a part of one; None takes the system's default."""
+        self.sample_rate = sample_rate
+        self.dropped_samples = 0  # of the device's rate, lost because the reader was slow
+        self.overflows = 0  # times that PortAudio itself reported loss
+        self._device = int(device) if isinstance(device, str) and device.isdigit() else device
+        self._blocks: queue.Queue[AnyArray] = queue.Queue(maxsize=math.ceil(BUFFER_S / BLOCK_S))
+        self._stream: Any = None
+        self._finished = threading.Event()
+
+    def __enter__(self) -> "Microphone":
+        """Open the device.
+
+        Raises:
+            MicrophoneError: no PortAudio, no such device, or one that cannot be opened.
+        """
+        sounddevice = _sounddevice()
+        try:
+            info = sounddevice.query_devices(self._device, "input")
+            self._stream = self._open(sounddevice, self.sample_rate)
+        except ValueError as problem:
+            raise MicrophoneError(f"{problem}; `earlet devices` lists those there are") from None
+        except sounddevice.PortAudioError as problem:
+            if self._device is None and not devices():
+                raise MicrophoneError("no microphone found; is one plugged in?") from None
+            try:  # at the device's own rate, if it was only the rate that was refused
+                self._stream = self._open(sounddevice, int(info["default_samplerate"]))
+            except (sounddevice.PortAudioError, UnboundLocalError):
+                name = "the default microphone" if self._device is None else repr(self._device)
+                raise MicrophoneError(f"{name} cannot be opened: {problem.args[0]}") from None
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stream.close()
+
+    def __iter__(self) -> Iterator[FloatArray]:
+        """Chunks of about BLOCK_S seconds.
+
+        Raises:
+            MicrophoneError: when the device is gone.
+        """
+        if self._stream is None:
+            raise MicrophoneError("the microphone is not open: use `with earlet.Microphone() as m`")
+        resampler = Resampler(int(self._stream.samplerate), self.sample_rate)
+        while True:
+            try:
+                block = self._blocks.get(timeout=TIMEOUT_S)
+            except queue.Empty:
+                reason = "stopped" if self._finished.is_set() else "sent nothing"
+                raise MicrophoneError(f"the microphone {reason} for {TIMEOUT_S:g} s") from None
+            chunk = resampler.push(block.mean(axis=1, dtype=np.float32))
+            if len(chunk):
+                yield chunk
+
+    def _open(self, sounddevice: Any, rate: int) -> Any:
+        stream = sounddevice.InputStream(
+            device=self._device,
+            samplerate=rate,
+            blocksize=int(rate * BLOCK_S),
+            dtype="float32",
+            callback=self._callback,
+            finished_callback=self._finished.set,
+        )
+        stream.start()
+        return stream
+
+    def _callback(self, block: AnyArray, _frames: int, _time: object, status: Any) -> None:
+        if status.input_overflow:
+            self.overflows += 1
+        while True:
+            try:
+                self._blocks.put_nowait(block.copy())
+                return
+            except queue.Full:
+                try:
+                    self.dropped_samples += len(self._blocks.get_nowait())
+                except queue.Empty:
+                    continue  # the reader was faster
+
+
+def devices() -> list[str]:
+    """One line for each input device: index, name, channels and default rate.
+
+    Raises:
+        MicrophoneError: no PortAudio.
+    """
+    sounddevice = _sounddevice()
+    default = sounddevice.default.device[0]
+    return [
+        f"{'*' if info['index'] == default else ' '} {info['index']:3d}  {info['name']}  "
+        f"({info['max_input_channels']} in, {info['default_samplerate']:.0f} Hz)"
+        for info in sounddevice.query_devices()
+        if info["max_input_channels"] > 0
+    ]
+
+
+def _sounddevice() -> Any:
+    # Imported late: PortAudio brings its codecs along, 23 MB that a file needs none of.
+    try:
+        import sounddevice
+    except OSError:
+        raise MicrophoneError(
+            "PortAudio is not installed; on Debian and Raspberry Pi OS: apt install libportaudio2"
+        ) from None
+    return sounddevice

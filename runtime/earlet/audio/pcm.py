@@ -1,0 +1,33 @@
+"""Raw PCM from a pipe: `arecord -f S16_LE -r 16000 -t raw | earlet listen --source -`."""
+
+from collections.abc import Iterator
+from io import BufferedReader
+
+import numpy as np
+
+from earlet.arrays import INT16_SCALE, FloatArray
+from earlet.errors import InputError
+
+READ_BYTES = 6_400  # at most so much at a time: 0.2 s at 16 kHz
+_HEADERS = {b"RIFF": "WAV", b"fLaC": "FLAC", b"OggS": "Ogg", b"ID3\x03": "MP3", b"ID3\x04": "MP3"}
+
+
+def read_pcm(reader: BufferedReader) -> Iterator[FloatArray]:
+    """Mono s16le samples as float32 chunks, as they arrive.
+
+    Raises:
+        InputError: when the stream is a sound file rather than raw samples.
+    """
+    pending = reader.read1(READ_BYTES)
+    if kind := _HEADERS.get(pending[:4]):
+        raise InputError(
+            f"standard input is a {kind} file; expected raw 16 kHz mono s16le samples: "
+            "give the file's path as --source, or record with `arecord -t raw`"
+        )
+    data = pending
+    while data:
+        whole = len(pending) - len(pending) % 2
+        if whole:
+            yield np.frombuffer(pending[:whole], dtype="<i2").astype(np.float32) * INT16_SCALE
+        data = reader.read1(READ_BYTES)
+        pending = pending[whole:] + data

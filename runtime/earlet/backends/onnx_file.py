@@ -1,0 +1,113 @@
+"""A look into an ONNX file before ONNX Runtime gets it: is it one, and does it stay by itself?
+
+A tensor of an ONNX file may live in another file ("external data"), named by any path. A bundle
+must not reach outside itself, and not every release of ONNX Runtime refuses, so it is refused here.
+Wire format: https://protobuf.dev/programming-guides/encoding; field numbers: `onnx.proto` (IR 13).
+"""
+
+from collections.abc import Iterator
+
+from earlet.errors import BackendError
+
+# message -> {field number -> message inside}; only the ways that lead to a TensorProto
+_MESSAGES: dict[str, dict[int, str]] = {
+    "ModelProto": {7: "GraphProto", 20: "TrainingInfoProto", 25: "FunctionProto"},
+    "TrainingInfoProto": {1: "GraphProto", 2: "GraphProto"},
+    "GraphProto": {1: "NodeProto", 5: "TensorProto", 15: "SparseTensorProto"},
+    "FunctionProto": {7: "NodeProto", 11: "AttributeProto"},
+    "NodeProto": {5: "AttributeProto"},
+    "AttributeProto": {
+        5: "TensorProto",
+        6: "GraphProto",
+        10: "TensorProto",
+        11: "GraphProto",
+        22: "SparseTensorProto",
+        23: "SparseTensorProto",
+    },
+    "SparseTensorProto": {1: "TensorProto", 2: "TensorProto"},
+    "TensorProto": {},
+}
+_GRAPH = 7  # ModelProto.graph
+_EXTERNAL_DATA, _DATA_LOCATION = 13, 14  # TensorProto
+_MAX_DEPTH = 64  # graphs inside graphs; real networks have two or three
+_VARINT, _FIXED64, _LENGTH_DELIMITED, _FIXED32 = 0, 1, 2, 5  # wire types
+
+
+def check(network: bytes, name: str) -> None:
+    """Raise BackendError unless `network` is an ONNX model that holds all its own data."""
+    try:
+        fields = {number for number, _ in _fields(memoryview(network))}
+        if _GRAPH not in fields:
+            raise ValueError("it has no graph")
+        external = _has_external_data(memoryview(network), "ModelProto", 0)
+    except (ValueError, IndexError) as problem:
+        raise BackendError(
+            f"{name}: expected an ONNX model, got {_guess(network)} ({problem}); "
+            "fetch or export the file again"
+        ) from None
+    if external:
+        raise BackendError(
+            f"{name}: keeps tensors in another file (ONNX external data), and a bundle's network "
+            "must hold its own; save it as a single file"
+        )
+
+
+def _has_external_data(message: memoryview, kind: str, depth: int) -> bool:
+    if depth > _MAX_DEPTH:
+        raise ValueError(f"it is nested more than {_MAX_DEPTH} deep")
+    inside = _MESSAGES[kind]
+    for number, payload in _fields(message):
+        if kind == "TensorProto":
+            if number == _EXTERNAL_DATA or (number == _DATA_LOCATION and payload == 1):
+                return True
+        elif (
+            number in inside
+            and isinstance(payload, memoryview)
+            and _has_external_data(payload, inside[number], depth + 1)
+        ):
+            return True
+    return False
+
+
+def _fields(message: memoryview) -> Iterator[tuple[int, memoryview | int]]:
+    """The fields of one message: number, and the bytes or the varint it holds."""
+    at = 0
+    while at < len(message):
+        key, at = _varint(message, at)
+        number, wire_type = key >> 3, key & 7
+        if wire_type == _VARINT:
+            value, at = _varint(message, at)
+            yield number, value
+            continue
+        if wire_type == _LENGTH_DELIMITED:
+            size, at = _varint(message, at)
+        elif wire_type in (_FIXED32, _FIXED64):
+            size = 4 if wire_type == _FIXED32 else 8
+        else:
+            raise ValueError(f"wire type {wire_type} at byte {at}")
+        if number == 0 or at + size > len(message):
+            raise ValueError(f"a field claims {size} bytes and {len(message) - at} are left")
+        yield number, message[at : at + size]
+        at += size
+
+
+def _varint(message: memoryview, at: int) -> tuple[int, int]:
+    value = 0
+    for shift in range(0, 70, 7):
+        byte = message[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+    raise ValueError(f"a number of more than 64 bits at byte {at}")
+
+
+def _guess(data: bytes) -> str:
+    head = data[:64].lstrip().lower()
+    if not data:
+        return "an empty file"
+    if head.startswith(b"version https://git-lfs"):
+        return "a Git LFS pointer"
+    if head.startswith((b"<!doctype", b"<html")):
+        return "an HTML page"
+    return f"{len(data)} bytes of something else"

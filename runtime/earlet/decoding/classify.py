@@ -1,0 +1,27 @@
+"""From logits to labels with scores."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from earlet.arrays import FloatArray
+from earlet.errors import InputError
+from earlet.results import Classification
+
+
+def softmax(logits: FloatArray) -> FloatArray:
+    """Along the last axis, shifted by its maximum so that nothing overflows."""
+    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True), dtype=np.float32)
+
+
+def top(scores: FloatArray, labels: Sequence[str], top_k: int | None) -> list[Classification]:
+    """The `top_k` best labels, best first; None or more than there are gives all.
+
+    Raises:
+        InputError: for a top_k below 1.
+    """
+    if top_k is not None and top_k < 1:
+        raise InputError(f"top_k: expected 1 or more, got {top_k}")
+    best = np.argsort(-scores, kind="stable")[:top_k]
+    return [Classification(labels[i], float(scores[i])) for i in best]

@@ -1,0 +1,136 @@
+"""Kaldi log-mel filterbank ("fbank"), for a whole clip and for a stream.
+
+Reference: Kaldi `feat/feature-window.cc` and `feat/mel-computations.cc`, with
+`snip_edges=true, dither=0`. Held to kaldi-native-fbank and HTK in `tests/features/test_fbank.py`.
+
+    waveform (n_samples,) -> frames (n_frames, win_length) -> spectrum (n_frames, n_fft // 2 + 1)
+                          -> mel energies (n_frames, n_mels) -> log -> (x - mean) / std
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from earlet.arrays import FloatArray
+from earlet.errors import InputError
+from earlet.features.mel import mel_filters
+from earlet.features.spectrum import BLOCK_FRAMES, WindowName, frame, magnitudes, n_frames, window
+
+LOG_FLOOR = float(np.finfo(np.float32).eps)  # Kaldi floors energies at epsilon before the log
+
+
+@dataclass(frozen=True, kw_only=True)
+class FbankConfig:
+    """What a model was trained with; read from its bundle, never guessed."""
+
+    sample_rate: int = 16_000  # Hz
+    win_length: int = 400  # samples: 25 ms
+    hop_length: int = 160  # samples: 10 ms
+    n_fft: int = 512  # win_length rounded up to a power of two
+    n_mels: int = 80
+    f_min: float = 20.0  # Hz
+    f_max: float = 8_000.0  # Hz
+    window: WindowName = "povey"
+    preemphasis: float = 0.97
+    remove_dc: bool = True  # subtract each frame's mean
+    sample_scale: float = 1.0  # Kaldi itself: 32768, samples as integers
+    spectrum: Literal["power", "magnitude"] = "power"  # what the mel filters are applied to
+    log_offset: float = 0.0  # added to the energies, before the floor
+    log_floor: float = LOG_FLOOR  # energy
+    mean: float = 0.0  # of the log energies, subtracted
+    std: float = 1.0  # divided by
+
+    def __post_init__(self) -> None:
+        if not 0 < self.hop_length <= self.win_length <= self.n_fft:
+            raise InputError(
+                "need 0 < hop_length <= win_length <= n_fft, got "
+                f"{self.hop_length}, {self.win_length}, {self.n_fft}"
+            )
+        if self.n_mels < 1:
+            raise InputError(f"need n_mels of at least 1, got {self.n_mels}")
+        if not (self.log_floor > 0 and self.std > 0 and self.sample_scale > 0):
+            raise InputError(
+                "need log_floor, std and sample_scale above 0, got "
+                f"{self.log_floor:g}, {self.std:g}, {self.sample_scale:g}"
+            )
+
+
+class Fbank:
+    """Log-mel energies of a clip: `Fbank(config)(waveform)`."""
+
+    def __init__(self, config: FbankConfig) -> None:
+        self.config = config
+        self.sample_rate = config.sample_rate
+        self.win_length = config.win_length
+        self.hop_length = config.hop_length
+        self.n_features = config.n_mels
+        self._filters = mel_filters(
+            sample_rate=config.sample_rate,
+            n_fft=config.n_fft,
+            n_mels=config.n_mels,
+            f_min=config.f_min,
+            f_max=config.f_max,
+            scale="htk",
+            straight_in="mel",
+        )
+        self._window = window(config.window, config.win_length) * np.float32(config.sample_scale)
+
+    def __call__(self, waveform: FloatArray) -> FloatArray:
+        """(n_samples,) -> (n_frames, n_mels) float32; no frame for less than win_length samples."""
+        energies = self.mel_energies(waveform)
+        if self.config.log_offset:
+            energies += np.float32(self.config.log_offset)
+        np.maximum(energies, self.config.log_floor, out=energies)
+        np.log(energies, out=energies)
+        if self.config.mean or self.config.std != 1:
+            energies -= np.float32(self.config.mean)
+            energies *= np.float32(1 / self.config.std)
+        return energies
+
+    def mel_energies(self, waveform: FloatArray) -> FloatArray:
+        """The energies before floor and log, (n_frames, n_mels): where noise adds up linearly."""
+        frames = frame(waveform, self.config.win_length, self.config.hop_length)
+        energies = np.empty((len(frames), self.config.n_mels), dtype=np.float32)
+        for start in range(0, len(frames), BLOCK_FRAMES):
+            block = self._windowed(frames[start : start + BLOCK_FRAMES])
+            spectrum = magnitudes(block, self.config.n_fft)
+            if self.config.spectrum == "power":
+                np.square(spectrum, out=spectrum)
+            np.matmul(spectrum, self._filters, out=energies[start : start + len(block)])
+        return energies
+
+    def _windowed(self, frames: FloatArray) -> FloatArray:
+        # In Kaldi's order; the first sample of a frame is pre-emphasised against itself.
+        if self.config.remove_dc:
+            frames = frames - frames.mean(axis=1, keepdims=True, dtype=np.float32)
+        if self.config.preemphasis:
+            previous = np.concatenate([frames[:, :1], frames[:, :-1]], axis=1)
+            previous *= np.float32(self.config.preemphasis)
+            frames = frames - previous
+        return frames * self._window
+
+    def stream(self) -> "FbankStream":
+        """The same features for audio that arrives in chunks."""
+        return FbankStream(self)
+
+
+class FbankStream:
+    """`Fbank` for audio that arrives in chunks: the same frames, as soon as they exist."""
+
+    def __init__(self, fbank: Fbank) -> None:
+        self._fbank = fbank
+        self._pending = np.empty(0, dtype=np.float32)
+
+    def push(self, chunk: FloatArray) -> FloatArray:
+        """Take any number of samples; return the frames they complete, (n_frames, n_features)."""
+        config = self._fbank.config
+        self._pending = np.concatenate([self._pending, chunk])
+        features = self._fbank(self._pending)
+        done = n_frames(len(self._pending), config.win_length, config.hop_length)
+        self._pending = self._pending[done * config.hop_length :]
+        return features
+
+    def reset(self) -> None:
+        """Forget the samples that wait for a frame to be complete."""
+        self._pending = np.empty(0, dtype=np.float32)

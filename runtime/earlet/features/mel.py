@@ -1,0 +1,87 @@
+"""Mel filterbanks: the two mel scales and the two ways of drawing triangles that models use.
+
+"htk" scale:    1127 ln(1 + f / 700)  (HTK book, section 5.4; Kaldi the same)
+"slaney" scale: linear below 1 kHz, logarithmic above (Slaney, "Auditory Toolbox", 1998)
+
+Kaldi draws triangles that are straight in mel, librosa and Whisper triangles that are straight in
+hertz. Held to librosa, kaldi-native-fbank and transformers in `tests/features/`.
+"""
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from earlet.arrays import FloatArray
+from earlet.errors import InputError
+
+MelScale = Literal["htk", "slaney"]
+Float64Array = npt.NDArray[np.float64]
+
+SLANEY_HZ_PER_MEL = 200 / 3  # below the break frequency
+SLANEY_BREAK_HZ = 1000.0
+SLANEY_BREAK_MEL = SLANEY_BREAK_HZ / SLANEY_HZ_PER_MEL
+SLANEY_LOG_STEP = np.log(6.4) / 27  # above it: 27 mel cover a factor of 6.4
+
+
+def hz_to_mel(hz: npt.ArrayLike, scale: MelScale) -> Float64Array:
+    """Frequencies in hertz on the mel scale, same shape."""
+    f = np.asarray(hz, dtype=np.float64)
+    if scale == "htk":
+        return np.asarray(1127.0 * np.log1p(f / 700.0))
+    log_part = SLANEY_BREAK_MEL + np.log(np.maximum(f, 1e-9) / SLANEY_BREAK_HZ) / SLANEY_LOG_STEP
+    return np.where(f < SLANEY_BREAK_HZ, f / SLANEY_HZ_PER_MEL, log_part)
+
+
+def mel_to_hz(mel: npt.ArrayLike, scale: MelScale) -> Float64Array:
+    """The inverse of `hz_to_mel`."""
+    m = np.asarray(mel, dtype=np.float64)
+    if scale == "htk":
+        return np.asarray(700.0 * np.expm1(m / 1127.0))
+    log_part = SLANEY_BREAK_HZ * np.exp(SLANEY_LOG_STEP * (m - SLANEY_BREAK_MEL))
+    return np.where(m < SLANEY_BREAK_MEL, m * SLANEY_HZ_PER_MEL, log_part)
+
+
+def mel_filters(
+    *,
+    sample_rate: int,
+    n_fft: int,
+    n_mels: int,
+    f_min: float,
+    f_max: float,
+    scale: MelScale,
+    straight_in: Literal["mel", "hz"],
+    norm: Literal["none", "slaney"] = "none",
+) -> FloatArray:
+    """Triangular filters as a matrix (n_fft // 2 + 1, n_mels): `power @ mel_filters(...)`.
+
+    norm "slaney" divides each triangle by half its width in hertz, so that all have equal area;
+    "none" leaves their peaks at 1.
+
+    Raises:
+        InputError: when the band is empty or a filter has no FFT bin inside it.
+    """
+    if not 0 <= f_min < f_max <= sample_rate / 2:
+        raise InputError(
+            f"need 0 <= f_min < f_max <= {sample_rate / 2:g} Hz, got {f_min:g} and {f_max:g} Hz"
+        )
+    mel_min, mel_max = hz_to_mel([f_min, f_max], scale)
+    edges_mel = np.linspace(mel_min, mel_max, n_mels + 2)
+    bins_hz = np.arange(n_fft // 2 + 1) * (sample_rate / n_fft)
+    edges_hz = mel_to_hz(edges_mel, scale)
+    edges, bins = (
+        (edges_mel, hz_to_mel(bins_hz, scale)) if straight_in == "mel" else (edges_hz, bins_hz)
+    )
+    left, centre, right = edges[:-2], edges[1:-1], edges[2:]
+    rising = (bins[:, None] - left) / (centre - left)
+    falling = (right - bins[:, None]) / (right - centre)
+    weights = np.maximum(0.0, np.minimum(rising, falling))
+    if norm == "slaney":
+        weights *= 2.0 / (edges_hz[2:] - edges_hz[:-2])
+    empty = np.flatnonzero(weights.max(axis=0) <= 0)
+    if len(empty):
+        raise InputError(
+            f"mel filter {empty[0]} of {n_mels} has no FFT bin inside it; "
+            f"use fewer filters or an n_fft above {n_fft}"
+        )
+    return weights.astype(np.float32)

@@ -1,0 +1,50 @@
+"""Windows and short-time spectra, the part that every audio front end shares.
+
+waveform (n_samples,) -> frames (n_frames, win_length) -> power (n_frames, n_fft // 2 + 1)
+"""
+
+from typing import Literal, get_args
+
+import numpy as np
+
+from earlet.arrays import FloatArray
+from earlet.errors import InputError
+
+WindowName = Literal["hann", "hann-symmetric", "hamming", "povey", "rectangular"]
+POVEY_POWER = 0.85  # Kaldi's "povey" window: a symmetric Hann window raised to this power
+BLOCK_FRAMES = 224  # frames transformed at a time: the scratch stays in the second-level cache
+
+
+def window(name: WindowName, length: int) -> FloatArray:
+    """A window of `length` samples. "hann" is periodic, as in FFT work; the others symmetric."""
+    n = np.arange(length, dtype=np.float64)
+    if name == "hann":
+        values = 0.5 - 0.5 * np.cos(2 * np.pi * n / length)
+    elif name == "hann-symmetric":
+        values = 0.5 - 0.5 * np.cos(2 * np.pi * n / (length - 1))
+    elif name == "hamming":
+        values = 0.54 - 0.46 * np.cos(2 * np.pi * n / (length - 1))
+    elif name == "povey":
+        values = (0.5 - 0.5 * np.cos(2 * np.pi * n / (length - 1))) ** POVEY_POWER
+    elif name == "rectangular":
+        values = np.ones(length)
+    else:
+        raise InputError(f"window: expected one of {', '.join(get_args(WindowName))}, got {name!r}")
+    return values.astype(np.float32)
+
+
+def n_frames(n_samples: int, win_length: int, hop_length: int) -> int:
+    """How many whole frames fit: no padding, no centring (Kaldi's snip_edges)."""
+    return 0 if n_samples < win_length else 1 + (n_samples - win_length) // hop_length
+
+
+def frame(waveform: FloatArray, win_length: int, hop_length: int) -> FloatArray:
+    """Overlapping frames as a read-only view, (n_frames, win_length)."""
+    if len(waveform) < win_length:
+        return np.empty((0, win_length), dtype=np.float32)
+    return np.lib.stride_tricks.sliding_window_view(waveform, win_length)[::hop_length]
+
+
+def magnitudes(frames: FloatArray, n_fft: int) -> FloatArray:
+    """|rfft| of windowed frames, zero-padded at their end to n_fft: (n_frames, n_fft // 2 + 1)."""
+    return np.abs(np.fft.rfft(frames, n_fft, axis=-1)).astype(np.float32)

@@ -1,0 +1,78 @@
+"""What earlet answers with. Each result compares, prints, and turns into the JSON of the task.
+
+The JSON is that of the Hugging Face Inference API: `label` and `score`; `text` and `chunks` with
+`timestamp`. `Detection` and `Segment` have no counterpart there.
+"""
+
+from dataclasses import dataclass
+
+Timestamp = tuple[float, float]  # start and end, seconds
+
+
+@dataclass(frozen=True)
+class Classification:
+    """One label of a clip, an image or a text, with its score in 0..1."""
+
+    label: str
+    score: float
+
+    def to_json(self) -> dict[str, object]:
+        """`{"label": ..., "score": ...}`."""
+        return {"label": self.label, "score": self.score}
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A piece of a transcript and where it lies in the audio."""
+
+    text: str
+    timestamp: Timestamp
+
+    def to_json(self) -> dict[str, object]:
+        """`{"text": ..., "timestamp": [start, end]}`."""
+        return {"text": self.text, "timestamp": list(self.timestamp)}
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """What was said; with chunks where timestamps were asked for."""
+
+    text: str
+    chunks: tuple[Chunk, ...] | None = None
+
+    def to_json(self) -> dict[str, object]:
+        """`{"text": ...}`, and `"chunks": [...]` where there are any."""
+        if self.chunks is None:
+            return {"text": self.text}
+        return {"text": self.text, "chunks": [chunk.to_json() for chunk in self.chunks]}
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of a stream in which somebody speaks, in seconds from its first sample."""
+
+    start_s: float
+    end_s: float
+
+    def to_json(self) -> dict[str, object]:
+        """`{"start_s": ..., "end_s": ...}`."""
+        return {"start_s": self.start_s, "end_s": self.end_s}
+
+
+@dataclass(frozen=True)
+class Detection:
+    """A command heard in a stream. Times count from the stream's first sample."""
+
+    label: str
+    score: float
+    start_s: float
+    end_s: float
+
+    def to_json(self) -> dict[str, object]:
+        """`{"label": ..., "score": ..., "start_s": ..., "end_s": ...}`."""
+        return {
+            "label": self.label,
+            "score": self.score,
+            "start_s": self.start_s,
+            "end_s": self.end_s,
+        }

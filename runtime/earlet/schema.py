@@ -1,0 +1,160 @@
+"""YAML that means what it says, and its mappings as frozen dataclasses.
+
+`load_yaml` reads the part of YAML that configuration needs: no tags, no anchors, no duplicate keys,
+and the scalars of YAML 1.2, so that the label `no` stays a string and `1e-3` is a number.
+`read` turns a mapping into a dataclass: each field's annotation is its rule, and an unknown key is
+an error that names the nearest known one. bundle.yaml and config.yaml both come through here.
+"""
+
+import dataclasses
+import difflib
+import math
+import re
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+
+import yaml
+
+from earlet.errors import EarletError
+
+T = TypeVar("T")
+MAX_BYTES = 1_000_000  # a manifest is a few kilobytes
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader without anchors, without duplicate keys, with YAML 1.2's scalars."""
+
+    yaml_implicit_resolvers: typing.ClassVar[dict[str, Any]] = {}  # type: ignore[misc]
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.events.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.constructor.ConstructorError(None, None, "aliases are not allowed", mark)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = key_node.value
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} is there twice", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+# YAML 1.2 core schema, https://yaml.org/spec/1.2.2/#1032-tag-resolution
+for _tag, _pattern, _first in (
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("null", r"~|null|Null|NULL|", "~nN"),
+    ("int", r"[-+]?[0-9]+", "-+0123456789"),
+    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", "-+.0123456789"),
+):
+    _Loader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), [*_first, ""]
+    )
+
+
+def load_yaml(text: str, where: str, error: type[EarletError]) -> dict[str, object]:
+    """Parse YAML whose top is a mapping.
+
+    Raises:
+        error: one line with file, line and reason.
+    """
+    if len(text) > MAX_BYTES:
+        raise error(f"{where}: {len(text)} characters; expected at most {MAX_BYTES}")
+    try:
+        # _Loader is a SafeLoader: no tag constructs anything but plain data.
+        loaded = yaml.load(text, Loader=_Loader)  # noqa: S506
+    except yaml.MarkedYAMLError as problem:
+        line = f" line {problem.problem_mark.line + 1}:" if problem.problem_mark else ""
+        raise error(f"{where}:{line} not the YAML that was expected: {problem.problem}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as problem:
+        reason = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
+        raise error(f"{where}: not the YAML that was expected: {reason}") from None
+    if not isinstance(loaded, dict):
+        found = "nothing" if loaded is None else f"a {type(loaded).__name__}"
+        raise error(f"{where}: expected a mapping of keys to values, got {found}")
+    return loaded
+
+
+def read(cls: type[T], section: object, where: str, error: type[EarletError]) -> T:
+    """A dataclass of type `cls` from a mapping; `where` names it in messages ("input").
+
+    Raises:
+        error: for an unknown key, a missing one, a value of the wrong type, and whatever the
+            dataclass's own `__post_init__` refuses.
+    """
+    if not isinstance(section, Mapping):
+        raise error(f"{where}: expected a mapping, got {_shown(section)}")
+    hints = typing.get_type_hints(cls)
+    fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    for key in section:
+        if key not in fields:
+            raise error(f"{where}: unknown key {key!r}{nearest(str(key), fields)}")
+    values: dict[str, Any] = {}
+    for name, field in fields.items():
+        if name in section:
+            values[name] = convert(hints[name], section[name], f"{where}.{name}", error)
+        elif field.default is field.default_factory is dataclasses.MISSING:
+            raise error(f"{where}: the key {name!r} is missing")
+    try:
+        return cls(**values)
+    except EarletError as problem:
+        raise error(f"{where}: {problem}") from None
+
+
+def nearest(key: str, known: typing.Iterable[str]) -> str:
+    """The end of a message about an unknown key: the nearest known one, or all of them."""
+    known = list(known)
+    close = difflib.get_close_matches(key, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(known)}"
+
+
+def convert(hint: Any, value: object, where: str, error: type[EarletError]) -> Any:
+    """`value` as the type that the annotation `hint` asks for; an int is fine for a float."""
+    origin = get_origin(hint)
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        return read(hint, value, where, error)
+    if origin is Literal:
+        if value in get_args(hint):
+            return value
+        expected = ", ".join(str(choice) for choice in get_args(hint))
+        raise error(f"{where}: expected one of {expected}, got {_shown(value)}")
+    if origin in (Union, types.UnionType):
+        if value is None and type(None) in get_args(hint):
+            return None
+        (inner,) = [arg for arg in get_args(hint) if arg is not type(None)]
+        return convert(inner, value, where, error)
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            raise error(f"{where}: expected a list, got {_shown(value)}")
+        item = get_args(hint)[0]
+        return tuple(convert(item, v, f"{where}[{i}]", error) for i, v in enumerate(value))
+    if origin is not None and issubclass(origin, Mapping):
+        if not isinstance(value, Mapping):
+            raise error(f"{where}: expected a mapping, got {_shown(value)}")
+        item = get_args(hint)[1]
+        return {str(k): convert(item, v, f"{where}.{k}", error) for k, v in value.items()}
+    if hint is object:
+        return value
+    return _scalar(hint, value, where, error)
+
+
+def _scalar(hint: Any, value: object, where: str, error: type[EarletError]) -> Any:
+    if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
+        if math.isfinite(value):
+            return float(value)
+        raise error(f"{where}: expected a finite number, got {value}")
+    if isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
+        return value
+    expected = {float: "a number", int: "a whole number", bool: "true or false", str: "a string"}
+    raise error(f"{where}: expected {expected.get(hint, hint.__name__)}, got {_shown(value)}")
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

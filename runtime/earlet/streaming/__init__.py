@@ -1,0 +1,1 @@
+"""State machines over samples and posteriors: no threads, no files, time in samples."""

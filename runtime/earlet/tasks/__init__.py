@@ -1,0 +1,70 @@
+"""Tasks: a bundle, put together into something that can be called and listened with."""
+
+from pathlib import Path
+from typing import Literal, overload
+
+from earlet import bundle as bundles
+from earlet.bundle import Bundle
+from earlet.errors import BundleError, InputError
+from earlet.schema import nearest
+from earlet.tasks.audio_classification import AudioClassification
+from earlet.tasks.speech_recognition import SpeechRecognition
+from earlet.tasks.voice_activity import VoiceActivityDetection
+
+Pipeline = AudioClassification | SpeechRecognition | VoiceActivityDetection
+_TASKS: dict[str, tuple[type[Pipeline], str]] = {  # task -> what answers it, its default bundle
+    "audio-classification": (AudioClassification, "commands-en"),
+    "automatic-speech-recognition": (SpeechRecognition, "moonshine-tiny-en"),
+    "voice-activity-detection": (VoiceActivityDetection, "vad"),
+}
+
+
+@overload
+def pipeline(
+    task: Literal["audio-classification"], bundle: str | Path | None = None, *, threads: int = 1
+) -> AudioClassification: ...
+@overload
+def pipeline(
+    task: Literal["automatic-speech-recognition"],
+    bundle: str | Path | None = None,
+    *,
+    threads: int = 1,
+) -> SpeechRecognition: ...
+@overload
+def pipeline(
+    task: Literal["voice-activity-detection"], bundle: str | Path | None = None, *, threads: int = 1
+) -> VoiceActivityDetection: ...
+def pipeline(task: str, bundle: str | Path | None = None, *, threads: int = 1) -> Pipeline:
+    """Put a bundle together for a task.
+
+    Args:
+        task: "audio-classification", "automatic-speech-recognition" or "voice-activity-detection".
+        bundle: its path, or its name on the search path; None takes the task's own.
+        threads: that the network may use.
+
+    Raises:
+        InputError: no such task.
+        BundleError: no such bundle, a damaged one, or one for another task.
+    """
+    if task not in _TASKS:
+        raise InputError(f"task: there is no {task!r}{nearest(task, _TASKS)}")
+    cls, default = _TASKS[task]
+    opened = load(default if bundle is None else bundle)
+    if opened.manifest.task != task:
+        raise BundleError(f"{opened.path}: a bundle for {opened.manifest.task}, not for {task}")
+    return cls(opened, threads)
+
+
+def load(bundle: str | Path) -> Bundle:
+    """Open a bundle by its path, or by its name on the search path.
+
+    Raises:
+        BundleError: no such bundle, or a damaged one.
+    """
+    return Bundle(bundles.find(bundle))
+
+
+def open_bundle(bundle: Bundle, threads: int = 1) -> Pipeline:
+    """The pipeline of the bundle's own task."""
+    cls, _ = _TASKS[bundle.manifest.task]
+    return cls(bundle, threads)

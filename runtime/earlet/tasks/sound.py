@@ -1,0 +1,95 @@
+"""What the audio tasks have in common: what a caller may hand in, and what `verify` looks at.
+
+A path, encoded bytes, a file object, samples, or an iterable of chunks such as a microphone: all
+become mono float32 chunks at the network's rate.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO, NamedTuple, TypeGuard
+
+import numpy as np
+import numpy.typing as npt
+
+from earlet.arrays import AnyArray, FloatArray, as_waveform
+from earlet.audio.file import MAX_RATE_HZ, MIN_RATE_HZ, AudioFile, Source
+from earlet.audio.resample import Resampler
+from earlet.errors import InputError
+
+AudioInput = str | os.PathLike[str] | bytes | BinaryIO | AnyArray
+Chunks = Iterable[npt.ArrayLike]  # mono, already at the network's rate
+CHUNK_S = 1.0  # seconds of an array handed on at a time
+
+
+class Trace(NamedTuple):
+    """What each stage makes of one waveform, for `earlet verify`."""
+
+    features: FloatArray
+    network: FloatArray
+    result: object  # plain JSON
+
+
+def load(inputs: AudioInput, sampling_rate: int | None, sample_rate: int) -> FloatArray:
+    """A path, encoded bytes, a file object or samples as one waveform at `sample_rate`.
+
+    Raises:
+        InputError: when it is none of these, or the audio cannot be used.
+    """
+    chunks = list(stream(inputs, sampling_rate, sample_rate))
+    return np.concatenate(chunks) if chunks else np.empty(0, dtype=np.float32)
+
+
+def stream(
+    source: AudioInput | Chunks, sampling_rate: int | None, sample_rate: int
+) -> Iterator[FloatArray]:
+    """The same, and iterables of chunks such as a microphone, as mono chunks at `sample_rate`.
+
+    Raises:
+        InputError: as `load`; what is wrong inside a stream is raised when it is reached.
+    """
+    if isinstance(source, np.ndarray):
+        yield from _resampled(source, sampling_rate, sample_rate)
+    elif _is_file(source):
+        if sampling_rate is not None:
+            raise InputError("sampling_rate belongs to an array of samples; a file brings its own")
+        _refuse_address(source)
+        with AudioFile(source, sample_rate) as file:
+            yield from file
+    elif isinstance(source, Iterable):
+        if sampling_rate not in (None, sample_rate):
+            raise InputError(
+                f"chunks must come at {sample_rate} Hz, got sampling_rate={sampling_rate}"
+            )
+        for chunk in source:
+            yield as_waveform(chunk, "a chunk of the stream")
+    else:
+        raise InputError(
+            "expected a path, the bytes of a sound file, a file object, an array of samples "
+            f"or an iterable of chunks, got {type(source).__name__}"
+        )
+
+
+def _is_file(source: object) -> TypeGuard[Source]:
+    return isinstance(source, str | os.PathLike | bytes) or hasattr(source, "read")
+
+
+def _resampled(samples: AnyArray, rate: int | None, sample_rate: int) -> Iterator[FloatArray]:
+    if rate is None:
+        raise InputError(
+            "an array of samples needs its rate in Hz: pipeline(samples, sampling_rate=...)"
+        )
+    if not isinstance(rate, int | np.integer) or not MIN_RATE_HZ <= rate <= MAX_RATE_HZ:
+        raise InputError(
+            f"sampling_rate: expected a whole number, {MIN_RATE_HZ} to {MAX_RATE_HZ}, got {rate!r}"
+        )
+    waveform = as_waveform(samples, "the samples")
+    resampler = Resampler(int(rate), sample_rate)
+    step = int(rate * CHUNK_S)
+    for start in range(0, len(waveform), step):
+        yield resampler.push(waveform[start : start + step])
+    yield resampler.flush()
+
+
+def _refuse_address(source: Source) -> None:
+    if isinstance(source, str) and source.startswith(("http://", "https://")):
+        raise InputError(f"{source}: earlet does not download; fetch it first and give its path")

@@ -1,0 +1,73 @@
+"""voice-activity-detection: where somebody speaks, in a clip or a stream."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from earlet import features
+from earlet.arrays import FloatArray
+from earlet.bundle import Bundle
+from earlet.results import Segment
+from earlet.streaming.vad import SpeechProbability, Utterance, UtteranceStream, VadConfig
+from earlet.tasks.sound import AudioInput, Chunks, Trace, stream
+
+
+class VoiceActivityDetection:
+    """What `earlet.pipeline("voice-activity-detection")` returns."""
+
+    def __init__(self, bundle: Bundle, threads: int = 1) -> None:
+        self.bundle = bundle
+        self.config = bundle.section("streaming", VadConfig)
+        self._features = features.from_manifest(bundle.manifest.input, bundle.where("input"))
+        self._session = bundle.open_session("network", threads)
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz; what `listen` is to be given."""
+        return self._features.sample_rate
+
+    def __call__(self, inputs: AudioInput, *, sampling_rate: int | None = None) -> list[Segment]:
+        """The segments of a clip in which somebody speaks, in order.
+
+        Args:
+            inputs: a path, the bytes of a sound file, a file object, or samples.
+            sampling_rate: of samples, in Hz; required with an array.
+
+        Raises:
+            InputError: when the audio cannot be used.
+        """
+        return list(self.listen(inputs, sampling_rate=sampling_rate))
+
+    def listen(
+        self, source: AudioInput | Chunks, *, sampling_rate: int | None = None
+    ) -> Iterator[Segment]:
+        """The segments of a stream, each as soon as its end is certain."""
+        rate = self.sample_rate
+        for span, _ in self.utterances(stream(source, sampling_rate, rate)):
+            yield Segment(round(span.start / rate, 6), round(span.end / rate, 6))
+
+    def utterances(
+        self, chunks: Iterator[FloatArray], config: VadConfig | None = None
+    ) -> Iterator[Utterance]:
+        """The segments with their samples, from mono chunks at `sample_rate`."""
+        segments = UtteranceStream(config or self.config, self.sample_rate, self.network)
+        for chunk in chunks:
+            yield from segments.push(chunk)
+        yield from segments.flush()
+
+    def network(self, waveform: FloatArray, state: FloatArray) -> tuple[float, FloatArray]:
+        """(1, context + window), state -> probability of speech, next state."""
+        probability, state = self._session.run({"waveform": waveform, "state": state})
+        return float(probability.reshape(())), np.asarray(state, dtype=np.float32)
+
+    def trace(self, waveform: FloatArray) -> Trace:
+        """Each stage of `waveform`: samples, the probability of each window, segments."""
+        probability = SpeechProbability(self.config, self.network)
+        step = self.config.window_samples
+        rows = [probability.push(waveform[i : i + step]) for i in range(0, len(waveform), step)]
+        segments = self(waveform, sampling_rate=self.sample_rate)
+        return Trace(
+            self._features(waveform),
+            np.array(rows, dtype=np.float32),
+            [segment.to_json() for segment in segments],
+        )

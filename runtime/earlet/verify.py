@@ -1,0 +1,121 @@
+"""Does a bundle give, on this very device, the answers that it gave where it was made?
+
+The golden file holds one waveform and what each stage made of it. Stage by stage:
+
+    files     every file has the size and SHA-256 of the manifest
+    manifest  every constant is what it was when the golden file was made
+    features  the front end's output, largest absolute difference
+    network   the network's output, largest absolute difference
+    result    the answer itself, equal
+"""
+
+import io
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+from zipfile import BadZipFile
+
+import numpy as np
+
+from earlet import bundle as bundles
+from earlet.arrays import AnyArray, FloatArray, as_waveform
+from earlet.bundle import Bundle
+from earlet.errors import BundleError, BundleNotFoundError, EarletError, ManifestError
+from earlet.tasks import open_bundle
+
+_ABSENT = object()  # a key that one of two manifests does not have
+
+
+class Stage(NamedTuple):
+    """The outcome of one stage."""
+
+    name: str
+    passed: bool
+    detail: str
+
+
+def verify(bundle: str | Path) -> Iterator[Stage]:
+    """Run the stages in order; what a failed stage makes impossible is left out.
+
+    Raises:
+        BundleNotFoundError: when there is no such bundle. All else is told as a failed stage.
+    """
+    path = bundles.find(bundle)
+    try:
+        opened = Bundle(path)
+        for name in opened.manifest.files:
+            opened.read_bytes(name)
+    except BundleNotFoundError:
+        raise
+    except ManifestError as problem:
+        yield Stage("manifest", False, str(problem))
+        return
+    except BundleError as problem:
+        yield Stage("files", False, str(problem))
+        return
+    size = sum(entry.bytes for entry in opened.manifest.files.values())
+    yield Stage("files", True, f"{len(opened.manifest.files)} files, {size / 1e6:.1f} MB")
+    try:
+        golden = read_golden(opened)
+        yield _manifest(opened, golden)
+        trace = open_bundle(opened).trace(as_waveform(golden["waveform"]))
+    except EarletError as problem:
+        yield Stage("network", False, str(problem))
+        return
+    tolerances = opened.manifest.golden
+    yield _close("features", trace.features, golden["features"], tolerances.features_tolerance)
+    yield _close("network", trace.network, golden["network"], tolerances.network_tolerance)
+    expected = json.loads(str(golden["result"]))
+    shown = json.dumps(trace.result)
+    same = trace.result == expected
+    yield Stage("result", same, shown if same else f"{shown}, expected {json.dumps(expected)}")
+
+
+def read_golden(bundle: Bundle) -> dict[str, AnyArray]:
+    """The arrays of the golden file.
+
+    Raises:
+        BundleError: when it is no .npz of the arrays that verification needs.
+    """
+    name = bundle.manifest.golden.file
+    try:
+        with np.load(io.BytesIO(bundle.read_bytes(name))) as archive:
+            return {
+                key: archive[key]
+                for key in ("waveform", "manifest", "features", "network", "result")
+            }
+    except (BadZipFile, ValueError, KeyError, OSError, EOFError) as problem:
+        raise BundleError(f"{bundle.path}/{name}: not a golden file: {problem}") from None
+
+
+def constants(document: Mapping[str, object]) -> str:
+    """The manifest but its `files` as JSON: what must not change once the golden file is made."""
+    return json.dumps({key: value for key, value in document.items() if key != "files"})
+
+
+def _manifest(bundle: Bundle, golden: Mapping[str, AnyArray]) -> Stage:
+    now, then = json.loads(constants(bundle.document)), json.loads(str(golden["manifest"]))
+    for key, found, expected in _differences(now, then, ""):
+        was = "absent" if expected is _ABSENT else repr(expected)
+        is_ = "absent" if found is _ABSENT else repr(found)
+        return Stage("manifest", False, f"{key} is {is_}, and was {was} when the bundle was made")
+    return Stage("manifest", True, f"{bundle.manifest.name} {bundle.manifest.version}")
+
+
+def _differences(now: object, then: object, key: str) -> Iterator[tuple[str, object, object]]:
+    if isinstance(now, dict) and isinstance(then, dict):
+        for name in [*then, *(name for name in now if name not in then)]:
+            below = f"{key}.{name}" if key else name
+            yield from _differences(now.get(name, _ABSENT), then.get(name, _ABSENT), below)
+    elif now != then or type(now) is not type(then):
+        yield key, now, then
+
+
+def _close(name: str, found: FloatArray, expected: AnyArray, tolerance: float) -> Stage:
+    if found.shape != expected.shape:
+        return Stage(name, False, f"shape {found.shape}, expected {expected.shape}")
+    difference = float(np.abs(found - expected).max(initial=0.0))
+    detail = f"largest difference {difference:.2g}, tolerance {tolerance:g}"
+    # Written so that a difference of nan fails.
+    return Stage(name, difference <= tolerance, detail)
