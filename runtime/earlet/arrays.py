@@ -15,18 +15,23 @@ AnyArray = npt.NDArray[Any]
 
 INT16_SCALE = np.float32(1 / 32768)  # int16 full scale to -1..1
 INT32_SCALE = np.float32(1 / 2147483648)  # int32 full scale to -1..1
+MAX_AMPLITUDE = 1_000.0  # float files overshoot 1 a little; beyond this it is another scale
 
 
-def as_waveform(samples: npt.ArrayLike, name: str = "the waveform") -> FloatArray:
+def as_waveform(samples: npt.ArrayLike, name: str = "the waveform", first: int = 0) -> FloatArray:
     """Turn samples of any usual kind into a mono float32 waveform, (n_samples,).
 
     int16 and int32 are scaled to -1..1; floats are taken as they are. Two dimensions are read as
     (n_samples, n_channels), as soundfile and sounddevice give them, and the channels averaged.
+    In messages, samples are counted from `first`.
 
     Raises:
-        InputError: for another type or shape, and for samples that are not finite.
+        InputError: for another type or shape, and for samples that are not finite or far beyond 1.
     """
-    array = np.asarray(samples)
+    try:
+        array = np.asarray(samples)
+    except ValueError as problem:
+        raise InputError(f"{name}: expected an array of samples; {problem}") from None
     if array.ndim == 2:
         if array.shape[1] == 0 or array.shape[1] > array.shape[0] > 0:
             raise InputError(
@@ -34,15 +39,20 @@ def as_waveform(samples: npt.ArrayLike, name: str = "the waveform") -> FloatArra
                 "transpose it if the channels come first"
             )
         # Scaled first: the mean of integers would be float64 of the wrong range.
-        array = _scaled(array, name).mean(axis=1, dtype=np.float32)
+        # Channels without a finite mean are refused below, like every sample that is not finite.
+        with np.errstate(over="ignore", invalid="ignore"):
+            array = _scaled(array, name).mean(axis=1, dtype=np.float32)
     elif array.ndim != 1:
         raise InputError(
             f"{name}: expected (n_samples,) or (n_samples, n_channels), got {array.shape}"
         )
     waveform = _scaled(array, name)
-    if not np.isfinite(waveform).all():
-        at = int(np.flatnonzero(~np.isfinite(waveform))[0])
-        raise InputError(f"{name}: sample {at} is {waveform[at]}; expected finite samples in -1..1")
+    fits = np.abs(waveform) <= MAX_AMPLITUDE  # false for nan, too
+    if not fits.all():
+        at = int(fits.argmin())
+        raise InputError(
+            f"{name}: sample {first + at} is {waveform[at]:g}; expected finite samples in -1..1"
+        )
     return waveform
 
 

@@ -142,8 +142,8 @@ class Bundle:
         digest = hashlib.sha256(data).hexdigest()
         if digest != entry.sha256:
             raise BundleError(
-                f"{self.path}/{name}: expected sha256 {entry.sha256[:16]}..., got {digest[:16]}...; "
-                "the file was changed or damaged: install the bundle again"
+                f"{self.path}/{name}: expected sha256 {entry.sha256[:16]}, got {digest[:16]}: "
+                "the file was changed or damaged; install the bundle again"
             )
         return data
 

@@ -10,12 +10,18 @@
     ├── BackendError (RuntimeError)     the inference engine is missing or refuses the network
     └── MicrophoneError (OSError)       no PortAudio, no such device, device lost
 
-A message is one line: what was expected, what came, and what to do about it.
+A message is one line: what was expected, what came, and what to do about it. What it quotes of the
+outside, such as a file's name, may hold anything: characters that do not print are shown escaped.
 """
 
 
 class EarletError(Exception):
     """The root: catch it to catch everything that earlet raises on purpose."""
+
+    def __str__(self) -> str:
+        return "".join(
+            c if c.isprintable() else c.encode("unicode_escape").decode() for c in super().__str__()
+        )
 
 
 class InputError(EarletError, ValueError):

@@ -146,9 +146,11 @@ def convert(hint: Any, value: object, where: str, error: type[EarletError]) -> A
 
 def _scalar(hint: Any, value: object, where: str, error: type[EarletError]) -> Any:
     if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
-        if math.isfinite(value):
-            return float(value)
-        raise error(f"{where}: expected a finite number, got {value}")
+        # As text, for a whole number may be too large to be a float.
+        number = float(str(value))
+        if math.isfinite(number):
+            return number
+        raise error(f"{where}: expected a finite number, got {_shown(value)}")
     if isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
         return value
     expected = {float: "a number", int: "a whole number", bool: "true or false", str: "a string"}

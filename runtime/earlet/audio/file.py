@@ -2,11 +2,14 @@
 
     path, bytes or file -> blocks (n, n_channels) -> mono -> resampled -> chunks (n_samples,)
 
-A file is read block by block, so that hours of sound need no more memory than seconds.
+A file is read block by block, so that hours of sound need no more memory than seconds. A damaged
+file is refused, but for one kind of damage: where the header counts more samples than there are,
+as in a recording that was cut off, those that are there are taken.
 """
 
 import io
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,6 +23,8 @@ from earlet.errors import AudioFileError, InputError
 Source = str | os.PathLike[str] | bytes | BinaryIO
 BLOCK_S = 1.0  # seconds of sound read at a time
 MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 768_000  # what lies outside is a damaged header
+UNKNOWN_FRAMES = 2**63 - 1  # libsndfile's SF_COUNT_MAX
+UTF16_MARK = b"\xff\xfe"  # also like the first bytes of an MP3 frame, so libmpg123 would try it
 
 
 class AudioFile:
@@ -37,17 +42,13 @@ class AudioFile:
         self.name, opened = _opened(source)
         try:
             self._file: Any = soundfile.SoundFile(opened)
-        except (soundfile.LibsndfileError, RuntimeError, OSError) as problem:
-            raise AudioFileError(f"{self.name}: {_reason(source, problem)}") from None
+        except (soundfile.LibsndfileError, OSError, TypeError) as problem:
+            raise AudioFileError(f"{self.name}: {_reason(problem)}") from None
         self._failure: type[Exception] = soundfile.LibsndfileError
         self._sample_rate = sample_rate
-        if not MIN_RATE_HZ <= self._file.samplerate <= MAX_RATE_HZ:
-            rate = self._file.samplerate
+        if fault := _fault(self._file.samplerate, self._file.frames):
             self.close()
-            raise AudioFileError(
-                f"{self.name}: its header says {rate} Hz; "
-                f"expected {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz, so the file is damaged"
-            )
+            raise AudioFileError(f"{self.name}: {fault}")
 
     @property
     def duration_s(self) -> float:
@@ -58,28 +59,24 @@ class AudioFile:
         """Mono float32 chunks at the sample rate asked for, of about a second each.
 
         Raises:
-            AudioFileError: where the file turns out damaged, or holds samples that are no numbers.
+            AudioFileError: where the file turns out damaged, or holds samples that are no numbers,
+                or none at all.
         """
         resampler = Resampler(self._file.samplerate, self._sample_rate)
-        while True:
+        n_read = 0
+        while len(block := self._read_block()):
+            with np.errstate(invalid="ignore", over="ignore"):  # as_waveform tells
+                mono = block.mean(axis=1, dtype=np.float32)
             try:
-                block = self._file.read(
-                    int(self._file.samplerate * BLOCK_S), dtype="float32", always_2d=True
-                )
-            except self._failure as problem:
-                at = self._file.tell() / self._file.samplerate
-                raise AudioFileError(
-                    f"{self.name}: damaged at about {at:.1f} s: {str(problem).strip()}"
-                ) from None
-            if not len(block):
-                break
-            try:
-                mono = as_waveform(block.mean(axis=1, dtype=np.float32), self.name)
+                mono = as_waveform(mono, self.name, n_read)
             except InputError as problem:
-                raise AudioFileError(str(problem)) from None
+                raise AudioFileError(problem.args[0]) from None
+            n_read += len(mono)
             chunk = resampler.push(mono)
             if len(chunk):
                 yield chunk
+        if not n_read:
+            raise AudioFileError(f"{self.name}: holds no samples; was its recording cut off?")
         rest = resampler.flush()
         if len(rest):
             yield rest
@@ -94,6 +91,19 @@ class AudioFile:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
+    def _read_block(self) -> FloatArray:
+        """The next (n, n_channels); n is 0 at the end."""
+        try:
+            block: FloatArray = self._file.read(
+                int(self._file.samplerate * BLOCK_S), dtype="float32", always_2d=True
+            )
+        except self._failure as problem:
+            at = self._file.tell() / self._file.samplerate
+            raise AudioFileError(
+                f"{self.name}: damaged at about {at:.1f} s: {str(problem).strip()}"
+            ) from None
+        return block
+
 
 def read(source: Source, sample_rate: int) -> FloatArray:
     """A whole sound file as a mono waveform at `sample_rate`, (n_samples,).
@@ -102,31 +112,68 @@ def read(source: Source, sample_rate: int) -> FloatArray:
         AudioFileError: when it cannot be read.
     """
     with AudioFile(source, sample_rate) as file:
-        chunks = list(file)
-    return np.concatenate(chunks) if chunks else np.empty(0, dtype=np.float32)
+        return np.concatenate(list(file))
 
 
 def _opened(source: Source) -> tuple[str, Any]:
     """A name for messages, and what soundfile is to open."""
     if isinstance(source, bytes):
+        _refuse_other_files(source[:64], "the audio")
         return "the audio", io.BytesIO(source)
     if isinstance(source, str | os.PathLike):
-        path = Path(source)
-        if not path.exists():
-            raise AudioFileError(f"{path}: no such file")
-        if path.is_dir():
-            raise AudioFileError(f"{path}: is a directory; expected a sound file")
-        if not path.is_file():
-            raise AudioFileError(f"{path}: expected a plain file")
-        if not os.access(path, os.R_OK):
-            raise AudioFileError(f"{path}: may not be read; check its permissions")
-        return str(path), str(path)
-    return str(getattr(source, "name", "the audio")), source
+        _refuse_other_files(_head(Path(source)), str(source))
+        return str(source), os.fspath(source)
+    name = str(getattr(source, "name", "the audio"))
+    try:
+        at = source.tell()
+        head = source.read(64)
+        source.seek(at)
+    except (AttributeError, OSError, ValueError) as problem:
+        raise AudioFileError(
+            f"{name}: expected a path, bytes, or a file object that can be sought ({problem})"
+        ) from None
+    if not isinstance(head, bytes):
+        raise AudioFileError(f"{name}: opened as text; expected a file object in binary mode")
+    _refuse_other_files(head, name)
+    return name, source
 
 
-def _reason(source: Source, problem: Exception) -> str:
-    if isinstance(source, str | os.PathLike) and Path(source).stat().st_size == 0:
-        return "is empty"
+def _head(path: Path) -> bytes:
+    """The first bytes of a plain file; opened only once it is known to be one."""
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISREG(mode):
+            with path.open("rb") as file:
+                return file.read(64)
+    except OSError as problem:
+        raise AudioFileError(f"{path}: cannot be read: {problem.strerror}") from None
+    except ValueError as problem:  # a NUL in the path
+        raise AudioFileError(f"{path}: cannot be read: {problem}") from None
+    kind = "a directory" if stat.S_ISDIR(mode) else "a pipe or a device"
+    raise AudioFileError(f"{path}: is {kind}; expected a sound file")
+
+
+def _refuse_other_files(head: bytes, name: str) -> None:
+    """What is worth a word of its own, and what a codec would stumble over."""
+    if not head:
+        raise AudioFileError(f"{name}: is empty; expected a sound file")
+    if head.startswith(UTF16_MARK):
+        raise AudioFileError(f"{name}: is UTF-16 text; expected a sound file")
+
+
+def _reason(problem: Exception) -> str:
     # "Error opening 'x.wav': Format not recognised." -> its last part
-    reason = str(problem).splitlines()[0].rsplit(": ", 1)[-1].rstrip(".")
+    reason = str(problem).strip().rsplit(": ", 1)[-1].rstrip(".")
     return f"not a sound file that can be read (wav, flac, ogg, mp3 ...): {reason}"
+
+
+def _fault(rate: int, n_frames: int) -> str | None:
+    """What is wrong with a header that libsndfile takes, if something is."""
+    if not MIN_RATE_HZ <= rate <= MAX_RATE_HZ:
+        return (
+            f"its header says {rate} Hz; expected {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz, "
+            "so the file is damaged"
+        )
+    if n_frames == UNKNOWN_FRAMES:
+        return "its header does not tell its length, as of a FLAC made in a pipe; encode it again"
+    return None

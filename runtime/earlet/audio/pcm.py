@@ -13,18 +13,17 @@ _HEADERS = {b"RIFF": "WAV", b"fLaC": "FLAC", b"OggS": "Ogg", b"ID3\x03": "MP3", 
 
 
 def read_pcm(reader: BufferedReader) -> Iterator[FloatArray]:
-    """Mono s16le samples as float32 chunks, as they arrive.
+    """Mono s16le samples as float32 chunks, as they arrive; half a sample at the end is dropped.
 
     Raises:
         InputError: when the stream is a sound file rather than raw samples.
     """
-    pending = reader.read1(READ_BYTES)
-    if kind := _HEADERS.get(pending[:4]):
+    pending = data = reader.read(4)  # waits for all four, however the pipe is filled
+    if kind := _HEADERS.get(pending):
         raise InputError(
             f"standard input is a {kind} file; expected raw 16 kHz mono s16le samples: "
             "give the file's path as --source, or record with `arecord -t raw`"
         )
-    data = pending
     while data:
         whole = len(pending) - len(pending) % 2
         if whole:

@@ -33,7 +33,7 @@ class OrtSession:
         options.log_severity_level = FATAL
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-        # onnxruntime's exceptions have no common base of their own.
+        # onnxruntime's exceptions have no common base; a missing input is a ValueError.
         self._refusals: tuple[type[Exception], ...] = (
             engine.EPFail,
             engine.Fail,
@@ -43,6 +43,7 @@ class OrtSession:
             engine.NoSuchFile,
             engine.NotImplemented,
             engine.RuntimeException,
+            ValueError,
         )
         self._name = name
         try:

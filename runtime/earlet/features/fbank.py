@@ -15,7 +15,15 @@ import numpy as np
 from earlet.arrays import FloatArray
 from earlet.errors import InputError
 from earlet.features.mel import mel_filters
-from earlet.features.spectrum import BLOCK_FRAMES, WindowName, frame, magnitudes, n_frames, window
+from earlet.features.spectrum import (
+    BLOCK_FRAMES,
+    MAX_N_FFT,
+    WindowName,
+    frame,
+    magnitudes,
+    n_frames,
+    window,
+)
 
 LOG_FLOOR = float(np.finfo(np.float32).eps)  # Kaldi floors energies at epsilon before the log
 
@@ -42,13 +50,13 @@ class FbankConfig:
     std: float = 1.0  # divided by
 
     def __post_init__(self) -> None:
-        if not 0 < self.hop_length <= self.win_length <= self.n_fft:
+        if not 0 < self.hop_length <= self.win_length <= self.n_fft <= MAX_N_FFT:
             raise InputError(
-                "need 0 < hop_length <= win_length <= n_fft, got "
+                f"need 0 < hop_length <= win_length <= n_fft <= {MAX_N_FFT}, got "
                 f"{self.hop_length}, {self.win_length}, {self.n_fft}"
             )
-        if self.n_mels < 1:
-            raise InputError(f"need n_mels of at least 1, got {self.n_mels}")
+        if not 1 <= self.n_mels <= self.n_fft // 2:
+            raise InputError(f"need n_mels of 1 to n_fft // 2, got {self.n_mels}")
         if not (self.log_floor > 0 and self.std > 0 and self.sample_scale > 0):
             raise InputError(
                 "need log_floor, std and sample_scale above 0, got "

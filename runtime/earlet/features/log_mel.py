@@ -20,7 +20,9 @@ import numpy as np
 from earlet.arrays import FloatArray
 from earlet.errors import InputError
 from earlet.features.mel import mel_filters
-from earlet.features.spectrum import BLOCK_FRAMES, frame, magnitudes, window
+from earlet.features.spectrum import BLOCK_FRAMES, MAX_N_FFT, frame, magnitudes, window
+
+MAX_PAD_S = 600.0  # seconds; Whisper's is 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,15 +43,16 @@ class LogMelConfig:
 
     def __post_init__(self) -> None:
         # A hop of half a window or more would leave a frame to the padding alone.
-        if not 0 < self.hop_length < self.n_fft // 2:
+        if not 0 < self.hop_length < self.n_fft // 2 <= MAX_N_FFT // 2:
             raise InputError(
-                f"need 0 < hop_length < n_fft // 2, got {self.hop_length}, {self.n_fft}"
+                f"need 0 < hop_length < n_fft // 2 <= {MAX_N_FFT // 2}, got "
+                f"{self.hop_length}, {self.n_fft}"
             )
-        if self.n_mels < 1:
-            raise InputError(f"need n_mels of at least 1, got {self.n_mels}")
-        if not (self.pad_seconds >= 0 and self.dynamic_range >= 0):
+        if not 1 <= self.n_mels <= self.n_fft // 2:
+            raise InputError(f"need n_mels of 1 to n_fft // 2, got {self.n_mels}")
+        if not (0 <= self.pad_seconds <= MAX_PAD_S and self.dynamic_range >= 0):
             raise InputError(
-                "need pad_seconds and dynamic_range of 0 or more, got "
+                f"need pad_seconds of 0 to {MAX_PAD_S:g} and dynamic_range of 0 or more, got "
                 f"{self.pad_seconds:g}, {self.dynamic_range:g}"
             )
         if not (self.log_floor > 0 and self.std > 0):

@@ -12,6 +12,7 @@ from earlet.errors import InputError
 
 WindowName = Literal["hann", "hann-symmetric", "hamming", "povey", "rectangular"]
 POVEY_POWER = 0.85  # Kaldi's "povey" window: a symmetric Hann window raised to this power
+MAX_N_FFT = 65_536  # points: 4 s at 16 kHz; beyond it a manifest is mistaken
 BLOCK_FRAMES = 224  # frames transformed at a time: the scratch stays in the second-level cache
 
 

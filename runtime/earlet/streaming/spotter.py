@@ -21,6 +21,7 @@ from earlet.results import Detection
 from earlet.streaming.blocks import Reblocker
 
 Network = Callable[[FloatArray], FloatArray]  # (n_frames, n_features) -> logits (n_labels,)
+MAX_LENGTH = 10_000  # of a window in frames, a hop in ms; beyond it a manifest is mistaken
 EPSILON = 1e-7  # posteriors are kept this far from 0 and 1 where their logit is taken
 
 
@@ -37,8 +38,8 @@ class SpotterConfig:
 
     def __post_init__(self) -> None:
         for name in ("window_frames", "hop_ms", "smoothing"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name}: expected 1 or more, got {getattr(self, name)}")
+            if not 1 <= getattr(self, name) <= MAX_LENGTH:
+                raise InputError(f"{name}: expected 1 to {MAX_LENGTH}, got {getattr(self, name)}")
         for name in ("refractory_ms", "event_ms"):
             if getattr(self, name) < 0:
                 raise InputError(f"{name}: expected 0 or more, got {getattr(self, name)}")

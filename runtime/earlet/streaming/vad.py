@@ -9,6 +9,7 @@ was cut. Hysteresis, minimum lengths and padding mean what Silero's own `get_spe
 means by them.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -21,6 +22,9 @@ from earlet.streaming.blocks import Reblocker
 
 # (waveform (1, context + window), state) -> (probability, next state)
 Network = Callable[[FloatArray, FloatArray], tuple[float, FloatArray]]
+
+MAX_SPEECH_S = 600.0  # seconds of sound that an open segment may keep in memory
+MAX_SIZE = 1_000_000  # samples or values; beyond it a manifest is mistaken
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +52,18 @@ class VadConfig:
                 "need 2 * speech_pad_ms <= min_silence_ms, so that segments do not overlap, got "
                 f"{self.speech_pad_ms} and {self.min_silence_ms}"
             )
-        if self.window_samples < 1 or self.min_speech_ms < 0 or self.max_speech_s < 1:
-            raise InputError("need window_samples >= 1, min_speech_ms >= 0 and max_speech_s >= 1")
+        if not (1 <= self.max_speech_s <= MAX_SPEECH_S and self.min_speech_ms >= 0):
+            raise InputError(
+                f"need max_speech_s of 1 to {MAX_SPEECH_S:g} and min_speech_ms of 0 or more, got "
+                f"{self.max_speech_s:g} and {self.min_speech_ms}"
+            )
+        if not (1 <= self.window_samples <= MAX_SIZE and 0 <= self.context_samples <= MAX_SIZE):
+            raise InputError(
+                f"need window_samples of 1 to {MAX_SIZE} and context_samples of 0 to {MAX_SIZE}, "
+                f"got {self.window_samples} and {self.context_samples}"
+            )
+        if not 0 <= math.prod(self.state_shape) <= MAX_SIZE:
+            raise InputError(f"state_shape: expected at most {MAX_SIZE} values")
 
 
 class Span(NamedTuple):

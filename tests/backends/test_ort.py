@@ -1,0 +1,55 @@
+"""ONNX Runtime behind the Session protocol."""
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper
+
+from earlet.backends import TensorSpec, open_session
+from earlet.errors import BackendError
+
+
+def doubling(op: str = "Add") -> bytes:
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, "n"])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, "n"])
+    graph = helper.make_graph([helper.make_node(op, ["x", "x"], ["y"])], "g", [x], [y])
+    opset = helper.make_opsetid("", 17)
+    return bytes(helper.make_model(graph, opset_imports=[opset], ir_version=8).SerializeToString())
+
+
+def test_a_network_runs() -> None:
+    session = open_session(doubling(), "double.onnx", "onnxruntime")
+    assert session.inputs == (TensorSpec("x", (1, None)),)
+    assert session.outputs == (TensorSpec("y", (1, None)),)
+    (y,) = session.run({"x": np.array([[1, 2.5]], dtype=np.float32)})
+    np.testing.assert_array_equal(y, [[2, 5]])
+
+
+@pytest.mark.parametrize(
+    "feeds",
+    [
+        {"x": np.zeros((2, 2), dtype=np.float32)},
+        {"x": np.zeros((1, 2), dtype=np.float64)},
+        {"z": np.zeros((1, 2), dtype=np.float32)},
+        {},
+    ],
+    ids=["shape", "type", "name", "nothing"],
+)
+def test_arrays_that_do_not_fit_are_one_line(feeds: dict[str, np.ndarray]) -> None:
+    session = open_session(doubling(), "double.onnx", "onnxruntime")
+    with pytest.raises(BackendError, match=r"double\.onnx: cannot run: ") as caught:
+        session.run(feeds)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_network_of_unknown_operators_is_refused_in_one_line(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(BackendError, match=r"odd\.onnx: onnxruntime refuses it") as caught:
+        open_session(doubling("NoSuchOperator"), "odd.onnx", "onnxruntime")
+    assert "\n" not in str(caught.value)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_truncated_network_is_refused() -> None:
+    with pytest.raises(BackendError, match=r"cut\.onnx"):
+        open_session(doubling()[:-7], "cut.onnx", "onnxruntime")

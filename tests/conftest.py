@@ -1,0 +1,40 @@
+"""Sounds and reference data that many tests use."""
+
+import os
+from pathlib import Path
+
+import pytest
+import soundfile
+from hypothesis import settings
+
+from earlet.arrays import FloatArray
+
+ROOT = Path(__file__).parents[1]
+
+# The same examples in every run, and none that fails because the machine was busy.
+settings.register_profile("earlet", derandomize=True, deadline=None)
+settings.load_profile("earlet")
+
+
+@pytest.fixture(scope="session")
+def golden() -> Path:
+    """Stored expectations; tests/golden/README.md says whose."""
+    return ROOT / "tests" / "golden"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of public data sets that is not part of the repository."""
+    path = Path(os.environ.get("EARLET_DATA", ROOT.parent / "shared" / "data"))
+    if not path.is_dir():
+        pytest.skip(f"needs the public data sets in {path}; EARLET_DATA names another place")
+    return path
+
+
+@pytest.fixture(scope="session")
+def speech(golden: Path) -> FloatArray:
+    """5.9 s of read speech at 16 kHz, -1..1; read-only."""
+    waveform: FloatArray
+    waveform, _ = soundfile.read(golden / "whisper" / "1272-128104-0000.wav", dtype="float32")
+    waveform.flags.writeable = False
+    return waveform

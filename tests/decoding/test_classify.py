@@ -1,0 +1,38 @@
+"""Scores and labels."""
+
+import math
+
+import numpy as np
+import pytest
+
+from earlet.decoding.classify import softmax, top
+from earlet.errors import InputError
+from earlet.results import Classification
+
+SCORES = np.array([0.1, 0.7, 0.2], dtype=np.float32)
+LABELS = ("a", "b", "c")
+
+
+def test_softmax_is_the_textbook_one() -> None:
+    expected = [math.exp(x) / sum(math.exp(y) for y in (1, 2, 3)) for x in (1, 2, 3)]
+    np.testing.assert_allclose(softmax(np.array([1, 2, 3], dtype=np.float32)), expected, rtol=1e-6)
+
+
+def test_softmax_does_not_overflow() -> None:
+    huge = np.array([[1e4, 0.0], [-1e4, -1e4]], dtype=np.float32)
+    np.testing.assert_array_equal(softmax(huge), [[1, 0], [0.5, 0.5]])
+
+
+def test_labels_come_best_first() -> None:
+    assert [c.label for c in top(SCORES, LABELS, None)] == ["b", "c", "a"]
+    assert top(SCORES, LABELS, 1) == [Classification("b", float(np.float32(0.7)))]
+
+
+def test_more_than_there_are_gives_all() -> None:
+    assert len(top(SCORES, LABELS, 10)) == 3
+
+
+@pytest.mark.parametrize("top_k", [0, -1])
+def test_fewer_than_one_is_refused(top_k: int) -> None:
+    with pytest.raises(InputError, match="top_k"):
+        top(SCORES, LABELS, top_k)

@@ -1,0 +1,57 @@
+"""README's Python examples run as they stand, and what it names exists."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from earlet.cli import main
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+LINKS = re.findall(r"\]\(([^)#:]+)\)", README)
+
+
+def test_there_are_examples() -> None:
+    assert EXAMPLES
+
+
+@pytest.mark.parametrize("code", EXAMPLES, ids=range(len(EXAMPLES)))
+def test_an_example_runs_from_the_repository(
+    code: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    exec(compile(code, "README.md", "exec"), {"__name__": "__main__"})  # noqa: S102
+    # What a comment says is printed, is.
+    for expected in re.findall(r"^#> (.*)$", code, re.MULTILINE):
+        assert expected in capsys.readouterr().out or expected in code.split("#> ")[0]
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_a_link_leads_somewhere(link: str) -> None:
+    assert (ROOT / link).exists()
+
+
+def test_the_make_targets_that_it_names_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"\bmake ([a-z-]+)", README))
+    assert {"demo", "test"} <= targets
+    assert all(f"\n{target}:" in makefile for target in targets)
+
+
+@pytest.mark.parametrize("command", sorted(set(re.findall(r"\bearlet ([a-z]+)\b", README))))
+def test_the_commands_that_it_names_exist(command: str) -> None:
+    if command in ("listen", "transcribe", "bundles", "verify", "devices"):
+        with pytest.raises(SystemExit) as done:
+            main([command, "--help"])
+        assert done.value.code == 0
+
+
+def test_continuous_integration_runs_the_command_that_it_names() -> None:
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert "make test" in script
+    assert "make test" in README
+    syntax = subprocess.run(["bash", "-n", ROOT / ".ci" / "run"], check=False)  # noqa: S607
+    assert syntax.returncode == 0

@@ -1,0 +1,49 @@
+"""What an installed earlet must do outside the repository, without a network.
+
+python smoke.py COMMANDS.flac COMMANDS.tsv SPEECH.flac SPEECH.txt
+"""
+
+import csv
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+
+def refuse(*_: object) -> None:
+    """Stand in for `socket.connect`."""
+    raise AssertionError("earlet opened a network connection")
+
+
+def words(text: str) -> list[str]:
+    """Lower case, no punctuation."""
+    return re.sub(r"[^a-z' ]", " ", text.lower()).split()
+
+
+def main(commands: str, commands_truth: str, speech: str, speech_truth: str) -> None:
+    """Spot, transcribe and verify with the bundles inside the wheel."""
+    socket.socket.connect = refuse  # type: ignore[method-assign]
+    import earlet
+
+    with Path(commands_truth).open(encoding="utf-8") as file:
+        expected = [row["label"] for row in csv.DictReader(file, delimiter="\t")]
+    spotter = earlet.pipeline("audio-classification")
+    assert Path(earlet.__file__).parent in spotter.bundle.path.parents, spotter.bundle.path
+    heard = [event.label for event in spotter.listen(commands)]
+    assert heard == expected, f"heard {heard}, expected {expected}"
+
+    reference = words(Path(speech_truth).read_text(encoding="utf-8"))
+    text = words(earlet.pipeline("automatic-speech-recognition")(speech).text)
+    common = sum(word in text for word in reference) / len(reference)
+    assert common >= 0.8, f"{common:.0%} of the words: {' '.join(text)}"
+
+    command = [str(Path(sys.executable).parent / "earlet"), "verify"]
+    for bundle in ("commands-en", "moonshine-tiny-en", "vad"):
+        subprocess.run([*command, bundle], check=True, stdout=subprocess.DEVNULL)
+    version = sys.version.split()[0]
+    print(f"Python {version}: spotted {' '.join(heard)}; {common:.0%} of the words transcribed")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
