@@ -56,8 +56,8 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_named(folder: Path) -> None:
-    (folder / "README.md").unlink()
-    with pytest.raises(BundleError, match=r"'README\.md' is in bundle\.yaml and not there"):
+    (folder / "LICENSE").unlink()
+    with pytest.raises(BundleError, match=r"'LICENSE' is in bundle\.yaml and not there"):
         Bundle(folder)
 
 

@@ -1,7 +1,7 @@
 """YAML that means what it says, and its mappings as frozen dataclasses.
 
 `load_yaml` reads the part of YAML that configuration needs: no tags, no anchors, no duplicate keys,
-and the scalars of YAML 1.2, so that the label `no` stays a string and `1e-3` is a number.
+keys as strings, and the scalars of YAML 1.2: the label `no` stays a string, `1e-3` is a number.
 `read` turns a mapping into a dataclass: each field's annotation is its rule, and an unknown key is
 an error that names the nearest known one. bundle.yaml and config.yaml both come through here.
 """
@@ -21,6 +21,7 @@ from earlet.errors import EarletError
 
 T = TypeVar("T")
 MAX_BYTES = 1_000_000  # a manifest is a few kilobytes
+LIKENESS = 0.5  # difflib's ratio from which a key is taken for a misspelt one: two letters of six
 
 
 class _Loader(yaml.SafeLoader):
@@ -29,23 +30,35 @@ class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers: typing.ClassVar[dict[str, Any]] = {}  # type: ignore[misc]
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        if self.check_event(yaml.events.AliasEvent):
-            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
-            raise yaml.constructor.ConstructorError(None, None, "aliases are not allowed", mark)
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        if isinstance(event, yaml.AliasEvent) or event.anchor or event.tag:
+            raise yaml.constructor.ConstructorError(
+                None, None, "anchors, aliases and tags are not allowed", event.start_mark
+            )
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
+        """Keys are strings as they are written, so that the label `1` needs no quotes."""
+        mapping: dict[str, Any] = {}
+        for key_node, value_node in node.value:
             key = key_node.value
-            if key in seen:
+            if not isinstance(key, str):
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} is there twice", key_node.start_mark
+                    None, None, "a key must be a string", key_node.start_mark
                 )
-            seen.add(key)
-        return super().construct_mapping(node, deep)
+            if key in mapping:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {_shown(key)} is there twice", key_node.start_mark
+                )
+            mapping[key] = self.construct_object(value_node, deep=deep)
+        return mapping
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        """Decimal, also where it begins with 0 (YAML 1.1: octal)."""
+        return int(node.value)
 
 
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
 # YAML 1.2 core schema, https://yaml.org/spec/1.2.2/#1032-tag-resolution
 for _tag, _pattern, _first in (
     ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
@@ -94,7 +107,7 @@ def read(cls: type[T], section: object, where: str, error: type[EarletError]) ->
     fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
     for key in section:
         if key not in fields:
-            raise error(f"{where}: unknown key {key!r}{nearest(str(key), fields)}")
+            raise error(f"{where}: unknown key {_shown(key)}{nearest(str(key), fields)}")
     values: dict[str, Any] = {}
     for name, field in fields.items():
         if name in section:
@@ -110,7 +123,7 @@ def read(cls: type[T], section: object, where: str, error: type[EarletError]) ->
 def nearest(key: str, known: typing.Iterable[str]) -> str:
     """The end of a message about an unknown key: the nearest known one, or all of them."""
     known = list(known)
-    close = difflib.get_close_matches(key, known, n=1)
+    close = difflib.get_close_matches(key, known, n=1, cutoff=LIKENESS)
     return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(known)}"
 
 
@@ -125,10 +138,11 @@ def convert(hint: Any, value: object, where: str, error: type[EarletError]) -> A
         expected = ", ".join(str(choice) for choice in get_args(hint))
         raise error(f"{where}: expected one of {expected}, got {_shown(value)}")
     if origin in (Union, types.UnionType):
-        if value is None and type(None) in get_args(hint):
-            return None
-        (inner,) = [arg for arg in get_args(hint) if arg is not type(None)]
-        return convert(inner, value, where, error)
+        if type(value) in get_args(hint):
+            return value
+        # The last of the others is the one that messages ask for.
+        inner = [arg for arg in get_args(hint) if arg is not type(None)]
+        return convert(inner[-1], value, where, error)
     if origin is tuple:
         if not isinstance(value, list | tuple):
             raise error(f"{where}: expected a list, got {_shown(value)}")

@@ -19,10 +19,11 @@ from zipfile import BadZipFile
 import numpy as np
 
 from earlet import bundle as bundles
-from earlet.arrays import AnyArray, FloatArray, as_waveform
+from earlet.arrays import FloatArray, as_waveform
 from earlet.bundle import Bundle
 from earlet.errors import BundleError, BundleNotFoundError, EarletError, ManifestError
 from earlet.tasks import open_bundle
+from earlet.tasks.sound import Trace
 
 _ABSENT = object()  # a key that one of two manifests does not have
 
@@ -58,22 +59,29 @@ def verify(bundle: str | Path) -> Iterator[Stage]:
     yield Stage("files", True, f"{len(opened.manifest.files)} files, {size / 1e6:.1f} MB")
     try:
         golden = read_golden(opened)
-        yield _manifest(opened, golden)
-        trace = open_bundle(opened).trace(as_waveform(golden["waveform"]))
+        yield _manifest(opened, golden.manifest)
+        trace = open_bundle(opened).trace(golden.waveform)
     except EarletError as problem:
         yield Stage("network", False, str(problem))
         return
-    tolerances = opened.manifest.golden
-    yield _close("features", trace.features, golden["features"], tolerances.features_tolerance)
-    yield _close("network", trace.network, golden["network"], tolerances.network_tolerance)
-    expected = json.loads(str(golden["result"]))
-    shown = json.dumps(trace.result)
-    same = trace.result == expected
-    yield Stage("result", same, shown if same else f"{shown}, expected {json.dumps(expected)}")
+    expected, tolerances = golden.trace, opened.manifest.golden
+    yield _close("features", trace.features, expected.features, tolerances.features_tolerance)
+    yield _close("network", trace.network, expected.network, tolerances.network_tolerance)
+    shown, same = json.dumps(trace.result), trace.result == expected.result
+    detail = shown if same else f"{shown}, expected {json.dumps(expected.result)}"
+    yield Stage("result", same, detail)
 
 
-def read_golden(bundle: Bundle) -> dict[str, AnyArray]:
-    """The arrays of the golden file.
+class GoldenFile(NamedTuple):
+    """What the golden file holds."""
+
+    waveform: FloatArray
+    manifest: object  # plain JSON
+    trace: Trace
+
+
+def read_golden(bundle: Bundle) -> GoldenFile:
+    """Read the golden file.
 
     Raises:
         BundleError: when it is no .npz of the arrays that verification needs.
@@ -81,10 +89,15 @@ def read_golden(bundle: Bundle) -> dict[str, AnyArray]:
     name = bundle.manifest.golden.file
     try:
         with np.load(io.BytesIO(bundle.read_bytes(name))) as archive:
-            return {
-                key: archive[key]
-                for key in ("waveform", "manifest", "features", "network", "result")
-            }
+            return GoldenFile(
+                as_waveform(archive["waveform"]),
+                json.loads(str(archive["manifest"])),
+                Trace(
+                    archive["features"].astype(np.float32),
+                    archive["network"].astype(np.float32),
+                    json.loads(str(archive["result"])),
+                ),
+            )
     except (BadZipFile, ValueError, KeyError, OSError, EOFError) as problem:
         raise BundleError(f"{bundle.path}/{name}: not a golden file: {problem}") from None
 
@@ -94,8 +107,8 @@ def constants(document: Mapping[str, object]) -> str:
     return json.dumps({key: value for key, value in document.items() if key != "files"})
 
 
-def _manifest(bundle: Bundle, golden: Mapping[str, AnyArray]) -> Stage:
-    now, then = json.loads(constants(bundle.document)), json.loads(str(golden["manifest"]))
+def _manifest(bundle: Bundle, then: object) -> Stage:
+    now = json.loads(constants(bundle.document))
     for key, found, expected in _differences(now, then, ""):
         was = "absent" if expected is _ABSENT else repr(expected)
         is_ = "absent" if found is _ABSENT else repr(found)
@@ -112,7 +125,7 @@ def _differences(now: object, then: object, key: str) -> Iterator[tuple[str, obj
         yield key, now, then
 
 
-def _close(name: str, found: FloatArray, expected: AnyArray, tolerance: float) -> Stage:
+def _close(name: str, found: FloatArray, expected: FloatArray, tolerance: float) -> Stage:
     if found.shape != expected.shape:
         return Stage(name, False, f"shape {found.shape}, expected {expected.shape}")
     difference = float(np.abs(found - expected).max(initial=0.0))
