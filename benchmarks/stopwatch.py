@@ -1,0 +1,99 @@
+"""How `measure.py` measures: CPU time by turns, and processes of their own. Linux only."""
+
+import io
+import json
+import re
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from threading import Thread
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from earlet.arrays import FloatArray
+
+ROUNDS = 9  # what a median is taken of
+
+Work = Callable[[], object]
+
+# `earlet` in a process of its own, which tells at its end what it took.
+EARLET = """
+import json, resource, sys
+from earlet.cli import main
+code = main(sys.argv[1:])
+usage = resource.getrusage(resource.RUSAGE_SELF)
+status = open("/proc/self/status").read()
+print(json.dumps([usage.ru_utime + usage.ru_stime, status]), file=sys.stderr)
+sys.exit(code)
+"""
+
+
+class Finished(NamedTuple):
+    """What a run of `earlet` printed, and what it took."""
+
+    output: str
+    first_line_s: float  # of the clock, since its start
+    cpu_s: float
+    peak_mb: float
+
+
+def in_turn(works: Sequence[Work], rounds: int = ROUNDS) -> FloatArray:
+    """CPU seconds of each, one after the other in every round: (rounds, n_works)."""
+    for work in works:
+        work()  # not measured: memory is claimed, caches are filled
+    times = np.zeros((rounds, len(works)), dtype=np.float32)
+    for row in times:
+        for i, work in enumerate(works):
+            start = time.process_time()
+            work()
+            row[i] = time.process_time() - start
+    return times
+
+
+def live_s(push: Callable[[FloatArray], object], hops: Sequence[FloatArray], hop_ms: int) -> float:
+    """CPU seconds a hop when each comes only after its time, and the caches have gone cold."""
+    used_s = []
+    for samples in hops:
+        time.sleep(hop_ms / 1000)
+        start = time.process_time()
+        push(samples)
+        used_s.append(time.process_time() - start)
+    return float(np.mean(used_s))
+
+
+def run_earlet(*arguments: str | Path, stdin: bytes = b"") -> Finished:
+    """Run the command line in a process of its own, all of `stdin` in its pipe at once."""
+    command = [sys.executable, "-c", EARLET, *map(str, arguments)]
+    start = time.perf_counter()
+    process: Any  # the type of whose pipes has it that there may be none
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        Thread(target=feed, args=(process.stdin, stdin)).start()
+        first_line = process.stdout.readline()
+        first_line_s = time.perf_counter() - start
+        output = (first_line + process.stdout.read()).decode()
+        told = process.stderr.read().decode()
+    if process.returncode:
+        raise RuntimeError(f"earlet {' '.join(map(str, arguments))}: {told}")
+    cpu_s, status = json.loads(told.splitlines()[-1])
+    (peak_kb,) = re.findall(r"VmHWM:\s+(\d+) kB", status)
+    return Finished(output, first_line_s, cpu_s, int(peak_kb) / 1024)
+
+
+def feed(pipe: io.BufferedWriter, data: bytes) -> None:
+    """Write everything and close, as a program at the other end of a pipe does."""
+    with pipe:
+        pipe.write(data)
+
+
+def child_cpu_s(program: str) -> float:
+    """CPU seconds of a fresh interpreter that runs a line."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-c", program], check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
