@@ -8,6 +8,7 @@ nothing outside the bundle is ever opened.
 import hashlib
 import os
 import stat
+import struct
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ T = TypeVar("T")
 FORMAT = 1  # of bundle.yaml; models/README.md
 MANIFEST = "bundle.yaml"
 MAX_FILES = 1_000
+# What reading a file may raise, and what zipfile raises for a damaged or encrypted archive.
+_UNREADABLE = (OSError, EOFError, RuntimeError, ValueError, struct.error, zipfile.BadZipFile)
 
 Task = Literal["audio-classification", "automatic-speech-recognition", "voice-activity-detection"]
 Architecture = Literal["classifier", "encoder-decoder", "vad"]
@@ -106,9 +109,10 @@ class Bundle:
         """
         self.path = Path(path)
         self._zip: zipfile.ZipFile | None = None
-        if self.path.is_file():
+        is_there = _is_there(self.path)
+        if is_there and self.path.is_file():
             self._zip = _open_zip(self.path)
-        elif not self.path.is_dir():
+        elif not (is_there and self.path.is_dir()):
             raise BundleNotFoundError(f"{self.path}: no such bundle folder or .zip file")
         where = f"{self.path.name}/{MANIFEST}"
         self.document = schema.load_yaml(self._manifest_text(where), where, ManifestError)
@@ -163,6 +167,7 @@ class Bundle:
     def _manifest_text(self, where: str) -> str:
         if MANIFEST not in self._names():
             raise BundleError(f"{self.path}: not a bundle, it has no {MANIFEST}")
+        self._size(MANIFEST)  # where it is a link, it leads nowhere else
         data = self._read(MANIFEST, schema.MAX_BYTES)
         try:
             return data.decode("utf-8")
@@ -208,9 +213,13 @@ class Bundle:
         if self._zip is not None:
             return self._zip.getinfo(name).file_size
         path = self.path / name
-        if not path.resolve().is_relative_to(self.path.resolve()):
+        try:
+            inside = path.resolve(strict=True).is_relative_to(self.path.resolve())
+            status = path.stat()
+        except _UNREADABLE as problem:
+            raise BundleError(f"{self.path}/{name}: cannot be read: {problem}") from None
+        if not inside:
             raise BundleError(f"{self.path}: {name!r} is a link that leads outside the bundle")
-        status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             raise BundleError(f"{self.path}/{name}: expected a plain file")
         return status.st_size
@@ -223,7 +232,7 @@ class Bundle:
                     return member.read(limit + 1)
             with (self.path / name).open("rb") as file:
                 return file.read(limit + 1)
-        except (OSError, zipfile.BadZipFile) as problem:
+        except _UNREADABLE as problem:
             raise BundleError(f"{self.path}/{name}: cannot be read: {problem}") from None
 
 
@@ -244,16 +253,16 @@ def find(bundle: str | Path) -> Path:
         BundleNotFoundError: names where it was looked for.
     """
     path = Path(bundle)
-    if path.exists() and (path.is_file() or (path / MANIFEST).is_file()):
+    if _is_there(path) and (path.is_file() or _is_there(path / MANIFEST)):
         return path
     if len(path.parts) == 1:
         for folder in search_path():
             for candidate in (folder / path, folder / f"{path}.zip"):
-                if candidate.exists():
+                if _is_there(candidate):
                     return candidate
         places = ", ".join(str(folder) for folder in search_path())
         raise BundleNotFoundError(f"no bundle named {str(bundle)!r} in {places}")
-    if path.is_dir():
+    if _is_there(path) and path.is_dir():
         raise BundleError(f"{path}: not a bundle, it has no {MANIFEST}")
     raise BundleNotFoundError(f"{path}: no such bundle folder or .zip file")
 
@@ -262,13 +271,23 @@ def installed() -> Iterator[Path]:
     """Every bundle on the search path, the shadowed ones left out."""
     seen: set[str] = set()
     for folder in search_path():
-        if not folder.is_dir():
+        try:
+            paths = sorted(folder.iterdir())
+        except OSError:  # it is not there, or not ours to look into
             continue
-        for path in sorted(folder.iterdir()):
-            is_bundle = (path / MANIFEST).is_file() or path.suffix == ".zip"
+        for path in paths:
+            is_bundle = _is_there(path / MANIFEST) or path.suffix == ".zip"
             if is_bundle and path.stem not in seen:
                 seen.add(path.stem)
                 yield path
+
+
+def _is_there(path: Path) -> bool:
+    """As Path.exists, and false for a name too long and in a folder that is closed to us."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def _is_inside(name: str) -> bool:
@@ -280,7 +299,7 @@ def _is_inside(name: str) -> bool:
 def _open_zip(path: Path) -> zipfile.ZipFile:
     try:
         archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError) as problem:
+    except _UNREADABLE as problem:
         raise BundleError(
             f"{path}: expected a bundle folder or .zip, got a file: {problem}"
         ) from None

@@ -14,13 +14,9 @@ class ListenConfig:
 
     bundle: str = "commands-en"
     source: str = "mic"
-    device: str | None = None
+    device: int | str | None = None
     threads: int = 1
     thresholds: Mapping[str, float] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if self.threads < 1:
-            raise ConfigError(f"threads: expected 1 or more, got {self.threads}")
 
 
 def read_config(path: str | Path) -> ListenConfig:
@@ -30,10 +26,14 @@ def read_config(path: str | Path) -> ListenConfig:
         ConfigError: no such file, or a key that is unknown or wrong; one line that names it.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        with Path(path).open("rb") as file:
+            data = file.read(schema.MAX_BYTES + 1)
+        text = data.decode("utf-8")
     except OSError as problem:
         raise ConfigError(f"{path}: cannot be read: {problem.strerror}") from None
     except UnicodeDecodeError as problem:
         raise ConfigError(f"{path}: not UTF-8 at byte {problem.start}") from None
+    except ValueError as problem:  # a NUL in the path
+        raise ConfigError(f"{path}: cannot be read: {problem}") from None
     document = schema.load_yaml(text, str(path), ConfigError)
     return schema.read(ListenConfig, document, str(path), ConfigError)

@@ -15,13 +15,16 @@ outside, such as a file's name, may hold anything: characters that do not print 
 """
 
 
+def printable(text: str) -> str:
+    """`text` on one line: line ends, terminal codes, halves of bytes and the like escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 class EarletError(Exception):
     """The root: catch it to catch everything that earlet raises on purpose."""
 
     def __str__(self) -> str:
-        return "".join(
-            c if c.isprintable() else c.encode("unicode_escape").decode() for c in super().__str__()
-        )
+        return printable(super().__str__())
 
 
 class InputError(EarletError, ValueError):

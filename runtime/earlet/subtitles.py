@@ -1,5 +1,6 @@
 """Transcripts as subtitle files: SubRip (.srt) and WebVTT (.vtt, https://www.w3.org/TR/webvtt1)."""
 
+import re
 from collections.abc import Iterable
 
 from earlet.results import Chunk
@@ -35,4 +36,4 @@ def _time(seconds: float, decimal: str) -> str:
 
 def _cue_text(chunk: Chunk) -> str:
     # A blank line would end the cue, and an arrow begin another.
-    return " ".join(chunk.text.split()).replace("-->", "->")
+    return re.sub("--+>", "->", " ".join(chunk.text.split()))

@@ -27,16 +27,20 @@ def run(*command: str | Path, cwd: Path) -> None:
 
 
 def interpreters() -> list[str]:
-    """Those of VERSIONS that start; a version manager's stand-in on the PATH may not."""
+    """One for each of VERSIONS that is there: on the PATH, or kept by pyenv."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     found = []
     for version in VERSIONS:
-        path = shutil.which(f"python{version}")
-        if (
-            path
-            and subprocess.run([path, "-c", ""], capture_output=True, check=False).returncode == 0
-        ):
-            found.append(path)
+        name = f"python{version}"
+        kept = sorted(pyenv.glob(f"{version}.*/bin/{name}"))
+        candidates = [shutil.which(name), *map(str, kept)]
+        # A version manager's stand-in on the PATH may not start.
+        found += [path for path in candidates if path and _starts(path)][:1]
     return found or [sys.executable]
+
+
+def _starts(python: str) -> bool:
+    return subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode == 0
 
 
 def main() -> None:

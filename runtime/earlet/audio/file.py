@@ -17,12 +17,11 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from earlet.arrays import FloatArray, as_waveform
-from earlet.audio.resample import Resampler
+from earlet.audio.resample import MAX_RATE_HZ, MIN_RATE_HZ, Resampler
 from earlet.errors import AudioFileError, InputError
 
 Source = str | os.PathLike[str] | bytes | BinaryIO
 BLOCK_S = 1.0  # seconds of sound read at a time
-MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 768_000  # what lies outside is a damaged header
 UNKNOWN_FRAMES = 2**63 - 1  # libsndfile's SF_COUNT_MAX
 UTF16_MARK = b"\xff\xfe"  # also like the first bytes of an MP3 frame, so libmpg123 would try it
 
@@ -112,7 +111,7 @@ def read(source: Source, sample_rate: int) -> FloatArray:
         AudioFileError: when it cannot be read.
     """
     with AudioFile(source, sample_rate) as file:
-        return np.concatenate(list(file))
+        return np.concatenate([np.empty(0, dtype=np.float32), *file])
 
 
 def _opened(source: Source) -> tuple[str, Any]:
@@ -122,7 +121,7 @@ def _opened(source: Source) -> tuple[str, Any]:
         return "the audio", io.BytesIO(source)
     if isinstance(source, str | os.PathLike):
         _refuse_other_files(_head(Path(source)), str(source))
-        return str(source), os.fspath(source)
+        return str(source), os.fsencode(source)  # soundfile does not take every name as str
     name = str(getattr(source, "name", "the audio"))
     try:
         at = source.tell()

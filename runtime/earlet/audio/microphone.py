@@ -21,6 +21,7 @@ from earlet.errors import MicrophoneError
 SAMPLE_RATE = 16_000  # Hz: what every bundle so far listens at
 BLOCK_S = 0.04  # seconds a callback
 BUFFER_S = 5.0  # seconds of sound that may wait for the reader
+MAX_CHANNELS = 8  # all are mixed, for any may be the live one; virtual devices claim 32 or 128
 TIMEOUT_S = 5.0  # without a callback for so long, the device is gone
 
 
@@ -35,8 +36,8 @@ class Microphone:
         self.sample_rate = sample_rate
         self.dropped_samples = 0  # of the device's rate, lost because the reader was slow
         self.overflows = 0  # times that PortAudio itself reported loss
-        self._device = int(device) if isinstance(device, str) and device.isdigit() else device
-        self._blocks: queue.Queue[AnyArray] = queue.Queue(maxsize=math.ceil(BUFFER_S / BLOCK_S))
+        self._device = int(device) if isinstance(device, str) and device.isdecimal() else device
+        self._blocks: queue.Queue[AnyArray] = queue.Queue()
         self._stream: Any = None
         self._finished = threading.Event()
 
@@ -46,24 +47,30 @@ class Microphone:
         Raises:
             MicrophoneError: no PortAudio, no such device, or one that cannot be opened.
         """
+        self._blocks = queue.Queue(maxsize=math.ceil(BUFFER_S / BLOCK_S))
+        self._finished.clear()
         sounddevice = _sounddevice()
+        name = "the default microphone" if self._device is None else f"microphone {self._device!r}"
         try:
             info = sounddevice.query_devices(self._device, "input")
-            self._stream = self._open(sounddevice, self.sample_rate)
-        except ValueError as problem:
-            raise MicrophoneError(f"{problem}; `earlet devices` lists those there are") from None
-        except sounddevice.PortAudioError as problem:
-            if self._device is None and not devices():
+        except (ValueError, TypeError, sounddevice.PortAudioError) as problem:
+            if not devices():
                 raise MicrophoneError("no microphone found; is one plugged in?") from None
-            try:  # at the device's own rate, if it was only the rate that was refused
-                self._stream = self._open(sounddevice, int(info["default_samplerate"]))
-            except (sounddevice.PortAudioError, UnboundLocalError):
-                name = "the default microphone" if self._device is None else repr(self._device)
-                raise MicrophoneError(f"{name} cannot be opened: {problem.args[0]}") from None
-        return self
+            raise MicrophoneError(
+                f"{name}: {_line(problem)}; `earlet devices` lists those there are"
+            ) from None
+        # The second time at the device's own rate, if it was only the rate that was refused.
+        for rate in (self.sample_rate, round(info["default_samplerate"])):
+            try:
+                self._stream = self._open(sounddevice, rate, info["max_input_channels"])
+                return self
+            except sounddevice.PortAudioError as problem:
+                reason = _line(problem)
+        raise MicrophoneError(f"{name} cannot be opened: {reason}; does another program hold it?")
 
     def __exit__(self, *exception: object) -> None:
         self._stream.close()
+        self._stream = None
 
     def __iter__(self) -> Iterator[FloatArray]:
         """Chunks of about BLOCK_S seconds.
@@ -73,7 +80,7 @@ class Microphone:
         """
         if self._stream is None:
             raise MicrophoneError("the microphone is not open: use `with earlet.Microphone() as m`")
-        resampler = Resampler(int(self._stream.samplerate), self.sample_rate)
+        resampler = Resampler(round(self._stream.samplerate), self.sample_rate)
         while True:
             try:
                 block = self._blocks.get(timeout=TIMEOUT_S)
@@ -84,16 +91,21 @@ class Microphone:
             if len(chunk):
                 yield chunk
 
-    def _open(self, sounddevice: Any, rate: int) -> Any:
+    def _open(self, sounddevice: Any, rate: int, n_channels: int) -> Any:
         stream = sounddevice.InputStream(
             device=self._device,
             samplerate=rate,
+            channels=min(n_channels, MAX_CHANNELS),
             blocksize=int(rate * BLOCK_S),
             dtype="float32",
             callback=self._callback,
             finished_callback=self._finished.set,
         )
-        stream.start()
+        try:
+            stream.start()
+        except sounddevice.PortAudioError:
+            stream.close()  # or the device stays taken
+            raise
         return stream
 
     def _callback(self, block: AnyArray, _frames: int, _time: object, status: Any) -> None:
@@ -124,6 +136,11 @@ def devices() -> list[str]:
         for info in sounddevice.query_devices()
         if info["max_input_channels"] > 0
     ]
+
+
+def _line(problem: Exception) -> str:
+    """PortAudio's reason; where several devices match it is a list, a line each."""
+    return ", ".join(str(problem.args[0]).replace(":\n", ": ").splitlines())
 
 
 def _sounddevice() -> Any:

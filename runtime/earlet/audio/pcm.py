@@ -9,7 +9,7 @@ from earlet.arrays import INT16_SCALE, FloatArray
 from earlet.errors import InputError
 
 READ_BYTES = 6_400  # at most so much at a time: 0.2 s at 16 kHz
-_HEADERS = {b"RIFF": "WAV", b"fLaC": "FLAC", b"OggS": "Ogg", b"ID3\x03": "MP3", b"ID3\x04": "MP3"}
+HEADERS = {b"RIFF": "WAV", b"fLaC": "FLAC", b"OggS": "Ogg", b"ID3\x03": "MP3", b"ID3\x04": "MP3"}
 
 
 def read_pcm(reader: BufferedReader) -> Iterator[FloatArray]:
@@ -19,7 +19,7 @@ def read_pcm(reader: BufferedReader) -> Iterator[FloatArray]:
         InputError: when the stream is a sound file rather than raw samples.
     """
     pending = data = reader.read(4)  # waits for all four, however the pipe is filled
-    if kind := _HEADERS.get(pending):
+    if kind := HEADERS.get(pending):
         raise InputError(
             f"standard input is a {kind} file; expected raw 16 kHz mono s16le samples: "
             "give the file's path as --source, or record with `arecord -t raw`"

@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 
 from earlet.arrays import FloatArray
+from earlet.errors import InputError
 
+MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 768_000  # no recorder and no network is outside
 QUALITY = "HQ"  # soxr: 20 bits, pass band to 91 % of the lower Nyquist frequency
 
 
@@ -13,6 +15,12 @@ class Resampler:
     """Mono samples of one rate in, of another out; the same for any chunking."""
 
     def __init__(self, from_rate: int, to_rate: int) -> None:
+        """Raises InputError for a rate in hertz that cannot be meant."""
+        for rate in (from_rate, to_rate):
+            if not MIN_RATE_HZ <= rate <= MAX_RATE_HZ:
+                raise InputError(
+                    f"sample rate: expected {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz, got {rate}"
+                )
         self._soxr: Any = None
         if from_rate != to_rate:
             import soxr

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple, Protocol
 
 from earlet.arrays import AnyArray
+from earlet.errors import InputError
 
 Backend = Literal["onnxruntime"]
+MAX_THREADS = 256  # no small board has so many cores
 
 
 class TensorSpec(NamedTuple):
@@ -38,8 +40,11 @@ def open_session(network: bytes, name: str, backend: Backend, threads: int = 1) 
     """Load a network; `name` is what messages call it.
 
     Raises:
+        InputError: for an impossible number of threads.
         BackendError: when the engine is not installed, or refuses the network.
     """
+    if not (isinstance(threads, int) and 1 <= threads <= MAX_THREADS):
+        raise InputError(f"threads: expected 1 to {MAX_THREADS}, got {threads!r}")
     if backend == "onnxruntime":
         from earlet.backends.ort import OrtSession
 

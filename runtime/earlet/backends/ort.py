@@ -33,7 +33,7 @@ class OrtSession:
         options.log_severity_level = FATAL
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-        # onnxruntime's exceptions have no common base; a missing input is a ValueError.
+        # onnxruntime's exceptions have no common base; its Python part has builtins of its own.
         self._refusals: tuple[type[Exception], ...] = (
             engine.EPFail,
             engine.Fail,
@@ -43,17 +43,21 @@ class OrtSession:
             engine.NoSuchFile,
             engine.NotImplemented,
             engine.RuntimeException,
+            RuntimeError,
             ValueError,
         )
         self._name = name
         try:
             self._session = onnxruntime.InferenceSession(
-                network, options, providers=["CPUExecutionProvider"]
+                network,
+                options,
+                providers=["CPUExecutionProvider"],
+                enable_fallback=0,  # trying again would be told on stdout
             )
+            self.inputs = tuple(_spec(node) for node in self._session.get_inputs())
+            self.outputs = tuple(_spec(node) for node in self._session.get_outputs())
         except self._refusals as problem:
             raise BackendError(f"{name}: onnxruntime refuses it: {_first_line(problem)}") from None
-        self.inputs = tuple(_spec(node) for node in self._session.get_inputs())
-        self.outputs = tuple(_spec(node) for node in self._session.get_outputs())
 
     def run(self, feeds: Mapping[str, AnyArray]) -> list[AnyArray]:
         """One inference: arrays by name in, arrays in the order of `outputs` out.

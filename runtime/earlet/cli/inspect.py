@@ -7,7 +7,7 @@ from typing import Any
 from earlet import bundle as bundles
 from earlet.audio import microphone
 from earlet.bundle import Bundle
-from earlet.errors import EarletError
+from earlet.errors import EarletError, printable
 from earlet.verify import verify
 
 
@@ -39,7 +39,7 @@ def run_bundles(_: argparse.Namespace) -> int:
         size = sum(entry.bytes for entry in manifest.files.values())
         print(
             f"{manifest.name:<20} {manifest.version:<8} {size / 1e6:6.1f} MB  "
-            f"{manifest.task:<30} {path}"
+            f"{manifest.task:<30} {printable(str(path))}"
         )
     return 1 if failed else 0
 
@@ -47,11 +47,12 @@ def run_bundles(_: argparse.Namespace) -> int:
 def run_verify(arguments: argparse.Namespace) -> int:
     """The stages of each bundle, a line each."""
     failed = False
-    for name in arguments.bundles:
-        print(name)
-        for stage in verify(name):
+    for path in [bundles.find(name) for name in arguments.bundles]:
+        print(printable(str(path)))
+        for stage in verify(path):
             failed = failed or not stage.passed
-            print(f"  {stage.name:<9} {'ok    ' if stage.passed else 'FAILED'}  {stage.detail}")
+            outcome = "ok    " if stage.passed else "FAILED"
+            print(f"  {stage.name:<9} {outcome}  {printable(stage.detail)}")
     return 1 if failed else 0
 
 

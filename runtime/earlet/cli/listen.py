@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
@@ -45,10 +45,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Listen until the source ends."""
     config = _config(arguments)
     task = open_bundle(load(config.bundle), config.threads)
+    listen = _listener(task, config)
     with _source(config, task.sample_rate) as chunks:
         if config.source == "mic":
             print(f"listening with {task.bundle.manifest.name}; Ctrl-C ends", file=sys.stderr)
-        for event in _events(task, chunks, config):
+        for event in listen(chunks):
             line = json.dumps(event.to_json()) if arguments.json else _line(event)
             print(line, flush=True)
     return 0
@@ -65,24 +66,26 @@ def _source(config: ListenConfig, sample_rate: int) -> Any:
     if config.source == "mic":
         return Microphone(config.device, sample_rate)
     if config.source == "-":
-        if sys.stdin.isatty():
+        if sys.stdin is None or sys.stdin.isatty():
+            kind = "closed" if sys.stdin is None else "a terminal"
             raise InputError(
-                "--source - reads raw samples from a pipe, and standard input is a terminal; "
+                f"--source - reads raw samples from a pipe, and standard input is {kind}; "
                 "try: arecord -f S16_LE -r 16000 -t raw | earlet listen --source -"
             )
         return nullcontext(read_pcm(open(0, "rb", closefd=False)))
     return AudioFile(config.source, sample_rate)
 
 
-def _events(task: Pipeline, chunks: Iterator[FloatArray], config: ListenConfig) -> Iterator[Event]:
+def _listener(
+    task: Pipeline, config: ListenConfig
+) -> Callable[[Iterator[FloatArray]], Iterator[Event]]:
+    """From chunks to events; a wrong threshold is refused before the source is opened."""
     if not isinstance(task, AudioClassification):
         if config.thresholds:
             raise ConfigError(f"thresholds: {config.bundle} has no labels that could have any")
-        yield from task.listen(chunks)
-        return
+        return task.listen
     spotter = task.spotter({**task.config.thresholds, **config.thresholds})
-    for chunk in chunks:
-        yield from spotter.push(chunk)
+    return lambda chunks: (event for chunk in chunks for event in spotter.push(chunk))
 
 
 def _line(event: Event) -> str:

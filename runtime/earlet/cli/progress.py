@@ -1,8 +1,11 @@
 """A progress bar on the terminal; nothing where stderr is a file or a pipe."""
 
+import shutil
 import sys
 import time
 from types import TracebackType
+
+from earlet.errors import printable
 
 WIDTH = 24  # characters
 INTERVAL_S = 0.1  # between two drawings
@@ -12,7 +15,7 @@ class Progress:
     """How much of a recording is done."""
 
     def __init__(self, name: str, duration_s: float) -> None:
-        self._name = name
+        self._name = printable(name)
         self._duration_s = duration_s
         self._done_s = 0.0
         self._shown = sys.stderr.isatty()
@@ -27,7 +30,10 @@ class Progress:
             share = min(1.0, self._done_s / self._duration_s) if self._duration_s > 0 else 0.0
             bar = "█" * round(share * WIDTH)
             times = f"{_clock(self._done_s)} of {_clock(self._duration_s)}"
-            sys.stderr.write(f"\r\x1b[K{bar:·<{WIDTH}} {share:4.0%}  {times}  {self._name}")
+            line = f"{bar:·<{WIDTH}} {share:4.0%}  {times}  {self._name}"
+            # What wraps to a second line would stay there.
+            line = line[: shutil.get_terminal_size().columns - 1]
+            sys.stderr.write(f"\r\x1b[K{line}")
             sys.stderr.flush()
 
     def __enter__(self) -> "Progress":

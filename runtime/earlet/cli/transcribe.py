@@ -2,8 +2,10 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from earlet import subtitles
 from earlet.arrays import FloatArray
 from earlet.audio.file import AudioFile
 from earlet.cli.progress import Progress
-from earlet.errors import EarletError, InputError
+from earlet.errors import EarletError, InputError, printable
 from earlet.results import Chunk, Transcript
 from earlet.tasks import pipeline
 from earlet.tasks.speech_recognition import SpeechRecognition
@@ -50,15 +52,14 @@ def run(arguments: argparse.Namespace) -> int:
     failed = 0
     for path in arguments.paths:
         try:
-            chunks = list(_transcribe(recogniser, path))
+            text = _format(path, list(_transcribe(recogniser, path)), arguments)
+            if path in outputs:
+                _write(outputs[path], text)
         except EarletError as problem:
             print(f"earlet: {problem}", file=sys.stderr)
             failed += 1
             continue
-        text = _format(path, chunks, arguments)
-        if path in outputs:
-            _write(outputs[path], text)
-        else:
+        if path not in outputs:
             print(text, end="", flush=True)
     return 1 if failed else 0
 
@@ -83,12 +84,12 @@ def _format(path: str, chunks: list[Chunk], arguments: argparse.Namespace) -> st
     text = " ".join(chunk.text for chunk in chunks)
     if arguments.format == "json":
         result = Transcript(text, tuple(chunks) if timed else None)
-        return json.dumps({"path": path, **result.to_json()}, ensure_ascii=False) + "\n"
-    named = len(arguments.paths) > 1 and not arguments.out
+        return json.dumps({"path": path, **result.to_json()}) + "\n"
+    named = len(arguments.paths) > 1 and arguments.out is None
     if timed:
         lines = [f"{c.timestamp[0]:8.2f} - {c.timestamp[1]:7.2f} s  {c.text}\n" for c in chunks]
-        return "".join([f"{path}\n", *lines] if named else lines)
-    return f"{path}: {text}\n" if named else f"{text}\n"
+        return "".join([f"{printable(path)}\n", *lines] if named else lines)
+    return f"{printable(path)}: {text}\n" if named else f"{text}\n"
 
 
 def _outputs(arguments: argparse.Namespace) -> dict[str, Path]:
@@ -100,18 +101,23 @@ def _outputs(arguments: argparse.Namespace) -> dict[str, Path]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
         raise InputError(f"--out {folder}: cannot be made a folder: {problem.strerror}") from None
-    outputs = {path: folder / f"{Path(path).stem}.{arguments.format}" for path in arguments.paths}
-    if len(set(outputs.values())) != len(arguments.paths):
-        raise InputError("--out: two of the inputs would be written to the same file")
+    outputs: dict[str, Path] = {}
+    for path in arguments.paths:
+        output = folder / f"{Path(path).stem}.{arguments.format}"
+        if output in outputs.values():
+            raise InputError(f"--out: two of the inputs would be written to {output}")
+        outputs[path] = output
     return outputs
 
 
 def _write(path: Path, text: str) -> None:
     # Written beside and renamed: a reader never sees half of it.
-    partial = path.with_name(f".{path.name}.partial")
+    partial = path.with_name(f".earlet-{os.getpid()}.partial")
     try:
         partial.write_text(text, encoding="utf-8")
         partial.replace(path)
     except OSError as problem:
-        partial.unlink(missing_ok=True)
         raise InputError(f"{path}: cannot be written: {problem.strerror}") from None
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)

@@ -43,6 +43,8 @@ class SpotterConfig:
         for name in ("refractory_ms", "event_ms"):
             if getattr(self, name) < 0:
                 raise InputError(f"{name}: expected 0 or more, got {getattr(self, name)}")
+        if not self.thresholds:
+            raise InputError("thresholds: expected one or more labels that can fire, got none")
         for label, threshold in self.thresholds.items():
             if not 0 < threshold <= 1:
                 raise InputError(
@@ -100,7 +102,7 @@ class Trigger:
             if label not in labels:
                 raise InputError(f"thresholds: {label!r} is not a label ({', '.join(labels)})")
         self._labels = list(config.thresholds)
-        self._columns = [labels.index(label) for label in self._labels]
+        self._columns = np.array([labels.index(label) for label in self._labels], dtype=np.intp)
         thresholds = np.array(list(config.thresholds.values()), dtype=np.float32)
         self._threshold_logits = np.where(thresholds < 1, _logit(thresholds), np.inf)
         self._config = config
@@ -120,7 +122,7 @@ class Trigger:
         self._recent.append(posteriors[self._columns])
         if len(self._recent) < self._config.smoothing:
             return None
-        smoothed = np.mean(self._recent, axis=0)
+        smoothed = sum(self._recent[1:], start=self._recent[0]) / np.float32(len(self._recent))
         del self._recent[0]
         margins = _logit(smoothed) - self._threshold_logits
         best = int(margins.argmax())
@@ -163,5 +165,5 @@ class Spotter:
 
 
 def _logit(p: FloatArray) -> FloatArray:
-    p = np.clip(p, EPSILON, 1 - EPSILON)
+    p = np.minimum(np.maximum(p, np.float32(EPSILON)), np.float32(1 - EPSILON))
     return np.asarray(np.log(p / (1 - p)), dtype=np.float32)

@@ -52,18 +52,25 @@ class VadConfig:
                 "need 2 * speech_pad_ms <= min_silence_ms, so that segments do not overlap, got "
                 f"{self.speech_pad_ms} and {self.min_silence_ms}"
             )
-        if not (1 <= self.max_speech_s <= MAX_SPEECH_S and self.min_speech_ms >= 0):
+        if not 1 <= self.max_speech_s <= MAX_SPEECH_S:
             raise InputError(
-                f"need max_speech_s of 1 to {MAX_SPEECH_S:g} and min_speech_ms of 0 or more, got "
-                f"{self.max_speech_s:g} and {self.min_speech_ms}"
+                f"need max_speech_s of 1 to {MAX_SPEECH_S:g}, got {self.max_speech_s:g}"
             )
+        for name in ("min_speech_ms", "min_silence_ms"):
+            if not 0 <= getattr(self, name) <= MAX_SPEECH_S * 1000:
+                raise InputError(
+                    f"need {name} of 0 to {MAX_SPEECH_S * 1000:g}, got {getattr(self, name)}"
+                )
         if not (1 <= self.window_samples <= MAX_SIZE and 0 <= self.context_samples <= MAX_SIZE):
             raise InputError(
                 f"need window_samples of 1 to {MAX_SIZE} and context_samples of 0 to {MAX_SIZE}, "
                 f"got {self.window_samples} and {self.context_samples}"
             )
-        if not 0 <= math.prod(self.state_shape) <= MAX_SIZE:
-            raise InputError(f"state_shape: expected at most {MAX_SIZE} values")
+        if min(self.state_shape, default=0) < 1 or math.prod(self.state_shape) > MAX_SIZE:
+            raise InputError(
+                f"state_shape: expected sizes of 1 or more, at most {MAX_SIZE} values in all, got "
+                f"{list(self.state_shape)}"
+            )
 
 
 class Span(NamedTuple):

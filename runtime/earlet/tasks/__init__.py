@@ -46,8 +46,8 @@ def pipeline(task: str, bundle: str | Path | None = None, *, threads: int = 1) -
         InputError: no such task.
         BundleError: no such bundle, a damaged one, or one for another task.
     """
-    if task not in _TASKS:
-        raise InputError(f"task: there is no {task!r}{nearest(task, _TASKS)}")
+    if not isinstance(task, str) or task not in _TASKS:
+        raise InputError(f"task: there is no {task!r}{nearest(str(task), _TASKS)}")
     cls, default = _TASKS[task]
     opened = load(default if bundle is None else bundle)
     if opened.manifest.task != task:

@@ -11,7 +11,7 @@ from earlet import features
 from earlet.arrays import FloatArray
 from earlet.bundle import Bundle
 from earlet.decoding.classify import top
-from earlet.errors import BundleError
+from earlet.errors import BundleError, InputError
 from earlet.results import Classification, Detection
 from earlet.streaming.spotter import PosteriorStream, Spotter, SpotterConfig
 from earlet.tasks.sound import AudioInput, Chunks, Trace, load, stream
@@ -42,6 +42,10 @@ class AudioClassification:
             raise BundleError(
                 f"{bundle.path}: {len(self.labels)} labels, and the network has {width} outputs"
             )
+        try:
+            self.spotter()
+        except InputError as problem:
+            raise BundleError(f"{bundle.where('streaming')}: {problem}") from None
 
     @property
     def sample_rate(self) -> int:
@@ -110,7 +114,7 @@ class AudioClassification:
         posteriors = PosteriorStream(self.config, self._features, self.network)
         tail = np.zeros(int(TAIL_S * self.sample_rate), dtype=np.float32)
         rows = np.stack(posteriors.push(np.concatenate([waveform, tail])))
-        windows = sliding_window_view(rows, self.config.smoothing, axis=0)
+        windows = sliding_window_view(rows, min(self.config.smoothing, len(rows)), axis=0)
         return np.asarray(windows.mean(axis=-1), dtype=np.float32)
 
     def trace(self, waveform: FloatArray) -> Trace:

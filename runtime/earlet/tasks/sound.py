@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from earlet.arrays import AnyArray, FloatArray, as_waveform
-from earlet.audio.file import MAX_RATE_HZ, MIN_RATE_HZ, AudioFile, Source
-from earlet.audio.resample import Resampler
+from earlet.audio.file import AudioFile, Source
+from earlet.audio.resample import MAX_RATE_HZ, MIN_RATE_HZ, Resampler
 from earlet.errors import InputError
 
 AudioInput = str | os.PathLike[str] | bytes | BinaryIO | AnyArray
@@ -60,8 +60,11 @@ def stream(
             raise InputError(
                 f"chunks must come at {sample_rate} Hz, got sampling_rate={sampling_rate}"
             )
+        n_read = 0
         for chunk in source:
-            yield as_waveform(chunk, "a chunk of the stream")
+            waveform = as_waveform(chunk, "the stream", n_read)
+            n_read += len(waveform)
+            yield waveform
     else:
         raise InputError(
             "expected a path, the bytes of a sound file, a file object, an array of samples "

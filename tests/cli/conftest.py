@@ -1,0 +1,82 @@
+"""Two ways to run `earlet`: as a process, and as a call."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from earlet.cli import main
+
+TIMEOUT_S = 60  # ends a hang
+
+
+@pytest.fixture
+def run() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """`run("listen", "--json", input=b"...")`: a process of its own; input is bytes."""
+
+    def run(*argv: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        # Python's own variables change how it buffers and encodes.
+        env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+        options["env"] = env | options.get("env", {})
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+        command = [sys.executable, "-m", "earlet", *argv]
+        result = subprocess.run(command, timeout=TIMEOUT_S, check=False, **options)
+        streams = [(stream or b"").decode() for stream in (result.stdout, result.stderr)]
+        return subprocess.CompletedProcess(command, result.returncode, *streams)
+
+    return run
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """`code, out, err = call("bundles")`: within this process."""
+
+    def call(*argv: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = main(argv)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture
+def refused(call: Callable[..., tuple[int, str, str]]) -> Callable[..., str]:
+    """`refused("listen", "--foo")`: the one line that is told instead; stdout stays clean."""
+
+    def refused(*argv: str, code: int = 2) -> str:
+        found, out, err = call(*argv)
+        assert (found, out) == (code, "")
+        assert err.startswith("earlet: ")
+        assert err.endswith("\n")
+        line = err.removesuffix("\n").removeprefix("earlet: ")
+        assert line.isprintable()
+        return line
+
+    return refused
+
+
+@pytest.fixture(scope="session")
+def clip(golden: Path) -> Path:
+    """5.9 s of speech, one utterance; transcripts of it begin with "Mr. Quilter"."""
+    return golden / "whisper" / "1272-128104-0000.wav"
+
+
+@pytest.fixture(scope="session")
+def recordings() -> Path:
+    """Recordings with what is said in them; tests/recordings/README.md."""
+    return Path(__file__).parents[1] / "recordings"
+
+
+@pytest.fixture
+def silence(tmp_path: Path) -> Path:
+    """A second in which nothing is said."""
+    path = tmp_path / "silence.wav"
+    soundfile.write(path, np.zeros(16_000), 16_000)
+    return path

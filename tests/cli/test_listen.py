@@ -1,0 +1,176 @@
+"""`earlet listen`: its sources, its configuration, its lines."""
+
+import csv
+import io
+import json
+import os
+import pty
+import subprocess
+import sys
+import wave
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+import earlet
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+Call = Callable[..., tuple[int, str, str]]
+LATE_S = 0.8  # a command may be told so long after its last sound
+
+
+def raw(path: Path) -> bytes:
+    """The samples of a file, as a recorder pipes them."""
+    samples, _ = soundfile.read(path, dtype="int16")
+    return bytes(samples.astype("<i2").tobytes())
+
+
+def test_the_commands_of_a_recording_are_heard_in_order_and_nothing_else(
+    call: Call, recordings: Path
+) -> None:
+    code, out, err = call("listen", "--json", "--source", str(recordings / "commands.flac"))
+    assert (code, err) == (0, "")
+    with (recordings / "commands.tsv").open() as file:
+        said = list(csv.DictReader(file, delimiter="\t"))
+    heard = [json.loads(line) for line in out.splitlines()]
+    assert [event["label"] for event in heard] == [word["label"] for word in said]
+    for event, word in zip(heard, said, strict=True):
+        assert float(word["start_s"]) < event["end_s"] < float(word["end_s"]) + LATE_S
+
+
+def test_json_lines_are_what_the_pipeline_gives(call: Call, clip: Path) -> None:
+    expected = [s.to_json() for s in earlet.pipeline("voice-activity-detection")(clip)]
+    _, out, _ = call("listen", "--json", "--bundle", "vad", "--source", str(clip))
+    assert [json.loads(line) for line in out.splitlines()] == expected
+    assert expected
+
+
+def test_a_transcript_is_a_line_an_utterance(call: Call, clip: Path) -> None:
+    _, out, _ = call("listen", "--bundle", "moonshine-tiny-en", "--source", str(clip))
+    (line,) = out.splitlines()
+    assert " s  Mr. Quilter" in line
+
+
+@pytest.mark.parametrize("extra", [b"", b"\x01"])
+def test_a_pipe_of_raw_samples_is_heard_like_the_file(run: Run, clip: Path, extra: bytes) -> None:
+    argv = ["listen", "--json", "--bundle", "vad", "--source"]
+    expected = run(*argv, str(clip)).stdout
+    result = run(*argv, "-", input=raw(clip) + extra)
+    assert (result.returncode, result.stdout, result.stderr) == (0, expected, "")
+    assert expected
+
+
+def test_an_empty_pipe_is_silence(run: Run) -> None:
+    result = run("listen", "--bundle", "vad", "--source", "-", input=b"")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+def test_a_wav_in_the_pipe_is_refused(run: Run) -> None:
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(bytes(32_000))
+    result = run("listen", "--bundle", "vad", "--source", "-", input=buffer.getvalue())
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith("earlet: standard input is a WAV file; expected raw 16 kHz")
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_terminal_as_the_pipe_is_refused_with_what_to_type(run: Run) -> None:
+    ours, theirs = pty.openpty()
+    result = run("listen", "--bundle", "vad", "--source", "-", stdin=theirs)
+    os.close(ours)
+    os.close(theirs)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "standard input is a terminal; try: arecord " in result.stderr
+
+
+def test_a_closed_pipe_is_refused(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    code, _, err = call("listen", "--bundle", "vad", "--source", "-")
+    assert (code, "standard input is closed" in err) == (2, True)
+
+
+@pytest.mark.parametrize("source", ["nofile", ".", "/dev/zero", "x" * 300])
+def test_a_source_that_is_no_sound_file_is_one_line(
+    refused: Callable[..., str], source: str
+) -> None:
+    assert refused("listen", "--bundle", "vad", "--source", source, code=1).startswith(source)
+
+
+def test_a_file_that_is_damaged_later_is_heard_up_to_there(
+    call: Call, clip: Path, tmp_path: Path
+) -> None:
+    samples, rate = soundfile.read(clip)
+    samples = np.concatenate([samples, np.zeros(2 * rate)])
+    samples[-100] = np.nan
+    path = tmp_path / "late.wav"
+    soundfile.write(path, samples, rate, subtype="FLOAT")
+    code, out, err = call("listen", "--bundle", "vad", "--source", str(path))
+    assert code == 1
+    assert err == (
+        f"earlet: {path}: sample {len(samples) - 100} is nan; expected finite samples in -1..1\n"
+    )
+    assert "speech" in out
+
+
+def test_flags_go_before_the_configuration(call: Call, clip: Path, tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(f"bundle: nowhere\nsource: {clip}\nthreads: 2\n")
+    code, out, err = call("listen", "--config", str(config), "--bundle", "vad")
+    assert (code, err) == (0, "")
+    assert "speech" in out
+
+
+def test_thresholds_of_the_configuration_are_used(
+    call: Call, recordings: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("thresholds: {go: 1, left: 1}\n")
+    argv = ["listen", "--json", "--source", str(recordings / "commands.flac")]
+    labels = [json.loads(line)["label"] for line in call(*argv)[1].splitlines()]
+    fewer = call(*argv, "--config", str(config))[1]
+    assert [json.loads(line)["label"] for line in fewer.splitlines()] == [
+        label for label in labels if label not in ("go", "left")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("bundel: vad", "unknown key 'bundel'; did you mean 'bundle'?"),
+        ("thresholds: {gone: 0.5}", "thresholds: 'gone' is not a label (down, eight, "),
+        ("thresholds: {go: 2}", "thresholds.go: expected above 0 and at most 1, got 2"),
+        ("threads: 0", "threads: expected 1 to 256, got 0"),
+        ("bundle: vad\nthresholds: {go: 0.5}", "thresholds: vad has no labels that could have any"),
+    ],
+)
+def test_a_wrong_configuration_is_one_line(
+    refused: Callable[..., str], clip: Path, tmp_path: Path, text: str, expected: str
+) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(text)
+    assert expected in refused("listen", "--config", str(config), "--source", str(clip))
+
+
+def test_a_configuration_that_is_not_there_is_one_line(refused: Callable[..., str]) -> None:
+    line = refused("listen", "--config", "nowhere.yaml")
+    assert line == "nowhere.yaml: cannot be read: No such file or directory"
+
+
+@pytest.mark.parametrize("device", ["3", "USB", "-1"])
+def test_without_portaudio_the_microphone_says_what_to_install(
+    refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch, device: str
+) -> None:
+    class Finder:
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == "sounddevice":
+                raise OSError("PortAudio library not found")
+
+    monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Finder(), *sys.meta_path])
+    line = refused("listen", "--bundle", "vad", "--device", device, code=1)
+    assert "apt install libportaudio2" in line

@@ -1,0 +1,49 @@
+"""Results compare, cannot be changed, and turn into the JSON that Hugging Face's tasks give."""
+
+import dataclasses
+import json
+
+import pytest
+
+from earlet.results import Chunk, Classification, Detection, Segment, Transcript
+
+
+@pytest.mark.parametrize(
+    ("result", "expected"),
+    [
+        (Classification("go", 0.5), '{"label": "go", "score": 0.5}'),
+        (Chunk("hello", (0.5, 1.25)), '{"text": "hello", "timestamp": [0.5, 1.25]}'),
+        (Transcript("hello"), '{"text": "hello"}'),
+        (Transcript("", ()), '{"text": "", "chunks": []}'),
+        (
+            Transcript("a b", (Chunk("a", (0.0, 1.0)), Chunk("b", (1.5, 2.0)))),
+            '{"text": "a b", "chunks": [{"text": "a", "timestamp": [0.0, 1.0]}, '
+            '{"text": "b", "timestamp": [1.5, 2.0]}]}',
+        ),
+        (Segment(0.5, 1.5), '{"start_s": 0.5, "end_s": 1.5}'),
+        (
+            Detection("go", 0.5, 0.25, 1.0),
+            '{"label": "go", "score": 0.5, "start_s": 0.25, "end_s": 1.0}',
+        ),
+    ],
+)
+def test_a_result_is_this_json(
+    result: Classification | Chunk | Transcript | Segment | Detection, expected: str
+) -> None:
+    assert json.dumps(result.to_json()) == expected
+
+
+def test_results_of_the_same_values_are_equal_and_hash_alike() -> None:
+    one, other = (Transcript("a", (Chunk("a", (0.0, 1.0)),)) for _ in range(2))
+    assert one == other
+    assert hash(one) == hash(other)
+    assert one != Transcript("a")
+
+
+def test_a_result_cannot_be_changed() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Segment(0.0, 1.0).start_s = 0.5  # type: ignore[misc]
+
+
+def test_a_result_prints_as_what_would_make_it() -> None:
+    assert repr(Classification("go", 0.5)) == "Classification(label='go', score=0.5)"
