@@ -85,8 +85,10 @@ class Microphone:
             try:
                 block = self._blocks.get(timeout=TIMEOUT_S)
             except queue.Empty:
-                reason = "stopped" if self._finished.is_set() else "sent nothing"
-                raise MicrophoneError(f"the microphone {reason} for {TIMEOUT_S:g} s") from None
+                reason = "stopped" if self._finished.is_set() else "is silent"
+                raise MicrophoneError(
+                    f"the microphone {reason}: nothing came for {TIMEOUT_S:g} s; was it unplugged?"
+                ) from None
             chunk = resampler.push(block.mean(axis=1, dtype=np.float32))
             if len(chunk):
                 yield chunk
