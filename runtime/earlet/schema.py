@@ -20,7 +20,7 @@ import yaml
 from earlet.errors import EarletError
 
 T = TypeVar("T")
-MAX_BYTES = 1_000_000  # a manifest is a few kilobytes
+MAX_BYTES = 200_000  # a manifest is a few kilobytes; so many take two seconds to read
 LIKENESS = 0.5  # difflib's ratio from which a key is taken for a misspelt one: two letters of six
 
 

@@ -25,6 +25,7 @@ from earlet.features.spectrum import (
     window,
 )
 
+MAX_CONSTANT = 1e6  # of any constant; beyond it a manifest is mistaken
 LOG_FLOOR = float(np.finfo(np.float32).eps)  # Kaldi floors energies at epsilon before the log
 
 
@@ -62,6 +63,11 @@ class FbankConfig:
                 "need log_floor, std and sample_scale above 0, got "
                 f"{self.log_floor:g}, {self.std:g}, {self.sample_scale:g}"
             )
+        for name in ("preemphasis", "sample_scale", "log_offset", "log_floor", "mean", "std"):
+            if abs(getattr(self, name)) > MAX_CONSTANT:
+                raise InputError(
+                    f"need {name} of at most {MAX_CONSTANT:g}, got {getattr(self, name):g}"
+                )
 
 
 class Fbank:
