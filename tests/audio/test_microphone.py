@@ -204,7 +204,9 @@ def test_a_device_that_stops_is_an_error_within_the_timeout(sounddevice: FakeSou
         sounddevice.streams[0].finish()
         chunks = iter(mic)
         next(chunks)
-        with pytest.raises(MicrophoneError, match=r"the microphone stopped: nothing came for 0.01 s"):
+        with pytest.raises(
+            MicrophoneError, match=r"the microphone stopped: nothing came for 0.01 s"
+        ):
             next(chunks)
 
 

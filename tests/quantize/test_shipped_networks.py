@@ -34,6 +34,14 @@ def test_every_matrix_is_int8_and_cannot_overflow_without_vnni(name: str) -> Non
         assert pairs.max() <= 128
 
 
+def test_the_spotter_s_weights_use_seven_bits_and_cannot_overflow_without_vnni() -> None:
+    arrays = initializers(load("commands-en/network.int8.onnx")).values()
+    weights = [array for array in arrays if array.dtype == np.int8 and array.ndim >= 2]
+    assert weights
+    # Two products of uint8 by 7 bits, 2 * 255 * 64, stay below 32,768.
+    assert max(np.abs(weight.astype(np.int16)).max() for weight in weights) <= 64
+
+
 def test_moonshine_stores_its_embedding_once() -> None:
     arrays = initializers(load(MOONSHINE[1])).values()
     assert [array.shape for array in arrays if N_VOCAB in array.shape] == [
