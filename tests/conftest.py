@@ -1,6 +1,7 @@
 """Sounds and reference data that many tests use."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,3 +39,16 @@ def speech(golden: Path) -> FloatArray:
     waveform, _ = soundfile.read(golden / "whisper" / "1272-128104-0000.wav", dtype="float32")
     waveform.flags.writeable = False
     return waveform
+
+
+@pytest.fixture
+def no_portaudio(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine on which sounddevice is installed and PortAudio is not."""
+
+    class Finder:
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == "sounddevice":
+                raise OSError("PortAudio library not found")
+
+    monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Finder(), *sys.meta_path])

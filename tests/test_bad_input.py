@@ -28,7 +28,6 @@ import yaml
 
 import earlet
 from earlet import bundle as bundles
-from earlet.audio import file as audio_file
 from earlet.backends import open_session
 from earlet.bundle import Bundle
 from earlet.config import read_config
@@ -40,6 +39,7 @@ from earlet.errors import (
     EarletError,
     InputError,
 )
+from earlet.tasks.sound import load
 from earlet.tokenizers.bpe import BpeTokenizer
 
 BAD = Path(__file__).parent / "bad"
@@ -89,7 +89,7 @@ def openers(scratch: Path) -> dict[str, Callable[[Path], object]]:
         return Bundle(folder)
 
     return {
-        "audio": lambda path: len(audio_file.read(path, RATE)),
+        "audio": lambda path: len(load(path, None, RATE)),
         "speech": lambda path: speech(path).text,
         "voice": lambda path: len(voice(path)),
         "network": lambda path: open_session(path.read_bytes(), str(path), "onnxruntime"),
@@ -136,7 +136,7 @@ def survive_mutants() -> None:
         soundfile.write(sound, tone, RATE, format=container, subtype=subtype)
         for mutant in mutants(sound.getvalue(), container):
             with suppress(EarletError):
-                audio_file.read(mutant, RATE)
+                load(mutant, None, RATE)
     vad = Bundle(bundles.find("vad"))
     network = vad.read_bytes(vad.manifest.model.network or "")
     for mutant in mutants(network, "onnx"):

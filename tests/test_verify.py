@@ -154,6 +154,7 @@ def test_a_golden_file_that_is_none_is_told(tmp_path: Path) -> None:
     folder = copy("vad", tmp_path)
     with_golden(folder, result=np.array("not JSON"))
     (stage,) = [stage for stage in verify(folder) if not stage.passed]
+    assert stage.name == "files"
     assert "golden.npz: not a golden file" in stage.detail
 
 

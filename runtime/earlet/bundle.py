@@ -158,11 +158,33 @@ class Bundle:
         except UnicodeDecodeError as problem:
             raise BundleError(f"{self.path}/{name}: not UTF-8 at byte {problem.start}") from None
 
-    def open_session(self, role: str, threads: int = 1) -> Session:
-        """The network that the manifest's `model` names for `role` ("network", "encoder", ...)."""
+    def open_session(
+        self,
+        role: str,
+        threads: int = 1,
+        *,
+        inputs: Mapping[str, int] | None = None,
+        outputs: Mapping[str, int] | None = None,
+    ) -> Session:
+        """The network that the manifest's `model` names for `role` ("network", "encoder", ...).
+
+        `inputs` and `outputs` are what it must have, by name the number of dimensions, in the
+        order of the graph; None takes any.
+
+        Raises:
+            BackendError: when the engine refuses the network.
+            BundleError: when the network has other inputs or outputs.
+        """
         name = getattr(self.manifest.model, role)
         backend = self.manifest.model.backend
-        return open_session(self.read_bytes(name), f"{self.path}/{name}", backend, threads)
+        session = open_session(self.read_bytes(name), f"{self.path}/{name}", backend, threads)
+        for wanted, specs in ((inputs, session.inputs), (outputs, session.outputs)):
+            found = {spec.name: len(spec.shape) for spec in specs}
+            if wanted is not None and list(found.items()) != list(wanted.items()):
+                raise BundleError(
+                    f"{self.path}/{name}: expected {_tensors(wanted)}, got {_tensors(found)}"
+                )
+        return session
 
     def _manifest_text(self, where: str) -> str:
         if MANIFEST not in self._names():
@@ -280,6 +302,10 @@ def installed() -> Iterator[Path]:
             if is_bundle and path.stem not in seen:
                 seen.add(path.stem)
                 yield path
+
+
+def _tensors(dimensions: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} ({n}-D)" for name, n in dimensions.items()) or "nothing"
 
 
 def _is_there(path: Path) -> bool:

@@ -47,6 +47,7 @@ def verify(bundle: str | Path) -> Iterator[Stage]:
         opened = Bundle(path)
         for name in opened.manifest.files:
             opened.read_bytes(name)
+        golden = read_golden(opened)
     except BundleNotFoundError:
         raise
     except ManifestError as problem:
@@ -58,7 +59,6 @@ def verify(bundle: str | Path) -> Iterator[Stage]:
     size = sum(entry.bytes for entry in opened.manifest.files.values())
     yield Stage("files", True, f"{len(opened.manifest.files)} files, {size / 1e6:.1f} MB")
     try:
-        golden = read_golden(opened)
         yield _manifest(opened, golden.manifest)
         trace = open_bundle(opened).trace(golden.waveform)
     except EarletError as problem:

@@ -12,12 +12,18 @@ import pytest
 import soundfile
 
 from earlet.arrays import FloatArray
-from earlet.audio.file import AudioFile, read
+from earlet.audio.file import AudioFile, Source
 from earlet.errors import AudioFileError
 
 RATE = 16_000
 SINE_TOLERANCE = 2e-4  # soxr's HQ leaves ripple of -80 dB or so in the pass band
 EDGE = 400  # samples at each end where a resampler sees the silence around the sine
+
+
+def read(source: Source, rate: int) -> FloatArray:
+    """All chunks of a file as one waveform."""
+    with AudioFile(source, rate) as file:
+        return np.concatenate([np.empty(0, dtype=np.float32), *file])
 
 
 def encoded(samples: npt.NDArray[np.float64], rate: int = RATE, **form: str) -> bytes:

@@ -107,17 +107,6 @@ def sounddevice(monkeypatch: pytest.MonkeyPatch) -> FakeSounddevice:
     return fake
 
 
-@pytest.fixture
-def no_portaudio(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Finder:
-        def find_spec(self, name: str, *_: object) -> None:
-            if name == "sounddevice":
-                raise OSError("PortAudio library not found")
-
-    monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
-    monkeypatch.setattr(sys, "meta_path", [Finder(), *sys.meta_path])
-
-
 def ramp(start: int, n_channels: int = 1) -> AnyArray:
     """A block whose samples are their own numbers."""
     samples = np.arange(start, start + BLOCK, dtype=np.float32)

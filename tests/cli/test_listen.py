@@ -6,7 +6,6 @@ import json
 import os
 import pty
 import subprocess
-import sys
 import wave
 from collections.abc import Callable
 from pathlib import Path
@@ -161,16 +160,10 @@ def test_a_configuration_that_is_not_there_is_one_line(refused: Callable[..., st
     assert line == "nowhere.yaml: cannot be read: No such file or directory"
 
 
+@pytest.mark.usefixtures("no_portaudio")
 @pytest.mark.parametrize("device", ["3", "USB", "-1"])
 def test_without_portaudio_the_microphone_says_what_to_install(
-    refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch, device: str
+    refused: Callable[..., str], device: str
 ) -> None:
-    class Finder:
-        def find_spec(self, name: str, *_: object) -> None:
-            if name == "sounddevice":
-                raise OSError("PortAudio library not found")
-
-    monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
-    monkeypatch.setattr(sys, "meta_path", [Finder(), *sys.meta_path])
     line = refused("listen", "--bundle", "vad", "--device", device, code=1)
     assert "apt install libportaudio2" in line

@@ -56,6 +56,8 @@ def test_a_pause_goes_on_through_doubt_until_speech_is_certain() -> None:
 
 def test_short_speech_is_dropped() -> None:
     assert spans([0, 0, 1, 0, 0, 0, 0]) == []
+    assert spans([1, 0, 0, 0, 0]) == []  # at the very start, too
+    assert spans([1] * 4 + [0] * 4 + [1] + [0] * 4) == [(0, 5)]
 
 
 def test_the_end_of_the_stream_ends_a_segment() -> None:

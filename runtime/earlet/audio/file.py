@@ -104,16 +104,6 @@ class AudioFile:
         return block
 
 
-def read(source: Source, sample_rate: int) -> FloatArray:
-    """A whole sound file as a mono waveform at `sample_rate`, (n_samples,).
-
-    Raises:
-        AudioFileError: when it cannot be read.
-    """
-    with AudioFile(source, sample_rate) as file:
-        return np.concatenate([np.empty(0, dtype=np.float32), *file])
-
-
 def _opened(source: Source) -> tuple[str, Any]:
     """A name for messages, and what soundfile is to open."""
     if isinstance(source, bytes):

@@ -50,8 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
         if config.source == "mic":
             print(f"listening with {task.bundle.manifest.name}; Ctrl-C ends", file=sys.stderr)
         for event in listen(chunks):
-            line = json.dumps(event.to_json()) if arguments.json else _line(event)
-            print(line, flush=True)
+            print(json.dumps(event.to_json()) if arguments.json else line(event), flush=True)
     return 0
 
 
@@ -88,7 +87,8 @@ def _listener(
     return lambda chunks: (event for chunk in chunks for event in spotter.push(chunk))
 
 
-def _line(event: Event) -> str:
+def line(event: Event) -> str:
+    """An event for people to read: its times, and what was heard."""
     if isinstance(event, Chunk):
         (start_s, end_s), text = event.timestamp, event.text
     else:

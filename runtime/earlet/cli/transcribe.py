@@ -12,6 +12,7 @@ from typing import Any
 from earlet import subtitles
 from earlet.arrays import FloatArray
 from earlet.audio.file import AudioFile
+from earlet.cli.listen import line
 from earlet.cli.progress import Progress
 from earlet.errors import EarletError, InputError, printable
 from earlet.results import Chunk, Transcript
@@ -87,7 +88,7 @@ def _format(path: str, chunks: list[Chunk], arguments: argparse.Namespace) -> st
         return json.dumps({"path": path, **result.to_json()}) + "\n"
     named = len(arguments.paths) > 1 and arguments.out is None
     if timed:
-        lines = [f"{c.timestamp[0]:8.2f} - {c.timestamp[1]:7.2f} s  {c.text}\n" for c in chunks]
+        lines = [f"{line(chunk)}\n" for chunk in chunks]
         return "".join([f"{printable(path)}\n", *lines] if named else lines)
     return f"{printable(path)}: {text}\n" if named else f"{text}\n"
 

@@ -17,7 +17,7 @@ from earlet.arrays import AnyArray, FloatArray
 from earlet.backends import Session
 from earlet.errors import BundleError, InputError
 
-_PAST, _CROSS, _PRESENT = "past.", "cross.", "present."
+_PAST, _PRESENT = "past.", "present."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +58,8 @@ class Seq2Seq:
         self._empty: dict[str, AnyArray] = {}
         for spec in decoder.inputs:
             if spec.name.startswith(_PAST):
+                if len(spec.shape) != 4:
+                    raise BundleError(f"{spec.name}: expected 4 dimensions, got {len(spec.shape)}")
                 shape = [1 if size is None else size for size in spec.shape]
                 shape[2] = 0  # (1, n_heads, n_past, head_size)
                 self._empty[spec.name] = np.zeros(shape, dtype=np.float32)

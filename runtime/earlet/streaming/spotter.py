@@ -85,6 +85,8 @@ class PosteriorStream:
         # Just the samples of a window's frames: each hop completes its own frames from then on.
         lead = (self._window_frames - 1) * self._features.hop_length + self._features.win_length
         self._window = self._stream.push(np.zeros(lead, dtype=np.float32))
+        if self._window.shape != (self._window_frames, self._features.n_features):
+            raise InputError("a spotter needs frames without padding: fbank or mfcc features")
 
     def _look(self, block: FloatArray) -> FloatArray:
         new = self._stream.push(block)

@@ -110,6 +110,7 @@ class _Open:
     start: int  # its first window
     silence_since: int | None = None  # the window at which its present pause began
     probabilities: list[float] = field(default_factory=list)  # one a window, from `start`
+    continues: bool = False  # it is what a cut has left over, and kept however short
 
 
 class Segmenter:
@@ -169,8 +170,7 @@ class Segmenter:
 
     def _close(self, segment: _Open, end: int) -> Span | None:
         self._open = None
-        continues = segment.start * self._window == self._floor  # what a cut has left over
-        if (end - segment.start) * self._window < self._min_speech and not continues:
+        if (end - segment.start) * self._window < self._min_speech and not segment.continues:
             return None
         return self._span(segment, end * self._window + self._pad)
 
@@ -180,7 +180,7 @@ class Segmenter:
         quietest = half + int(np.argmin(segment.probabilities[half:]))
         at = segment.start + quietest
         since = None if segment.silence_since is None else max(at, segment.silence_since)
-        self._open = _Open(at, since, segment.probabilities[quietest:])
+        self._open = _Open(at, since, segment.probabilities[quietest:], continues=True)
         return self._span(segment, at * self._window)
 
     def _span(self, segment: _Open, end: int) -> Span:

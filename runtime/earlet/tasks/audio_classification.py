@@ -36,7 +36,9 @@ class AudioClassification:
         self.labels = _read_labels(bundle)
         self.config = bundle.section("streaming", SpotterConfig)
         self._features = features.from_manifest(bundle.manifest.input, bundle.where("input"))
-        self._session = bundle.open_session("network", threads)
+        self._session = bundle.open_session(
+            "network", threads, inputs={"features": 3}, outputs={"logits": 3}
+        )
         width = self._session.outputs[0].shape[-1]
         if width is not None and width != len(self.labels):
             raise BundleError(

@@ -58,7 +58,7 @@ class SpeechRecognition:
         self.bundle = bundle
         self._features = features.from_manifest(bundle.manifest.input, bundle.where("input"))
         self._seq2seq = Seq2Seq(
-            bundle.open_session("encoder", threads),
+            bundle.open_session("encoder", threads, inputs={"waveform": 2}),
             bundle.open_session("decoder", threads),
             bundle.section("decoding", Seq2SeqConfig),
             self.sample_rate,

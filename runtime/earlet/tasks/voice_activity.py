@@ -19,7 +19,12 @@ class VoiceActivityDetection:
         self.bundle = bundle
         self.config = bundle.section("streaming", VadConfig)
         self._features = features.from_manifest(bundle.manifest.input, bundle.where("input"))
-        self._session = bundle.open_session("network", threads)
+        self._session = bundle.open_session(
+            "network",
+            threads,
+            inputs={"waveform": 2, "state": len(self.config.state_shape)},
+            outputs={"probability": 2, "next_state": len(self.config.state_shape)},
+        )
 
     @property
     def sample_rate(self) -> int:

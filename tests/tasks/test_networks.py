@@ -1,0 +1,98 @@
+"""Networks that are not what models/README.md specifies for their architecture."""
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import yaml
+
+import earlet
+from earlet.errors import BundleError
+from earlet.tasks import open_bundle
+from earlet_quantize.graph import GraphBuilder
+
+MODELS = Path(__file__).parents[2] / "models"
+
+
+def identity(source: str, target: str, n_dimensions: int) -> onnx.ModelProto:
+    graph = GraphBuilder("identity")
+    shape = [1] * n_dimensions
+    value = graph.node("Identity", graph.input(source, np.float32, shape))
+    graph.output(target, value, np.float32, shape)
+    return graph.model()
+
+
+def with_network(folder: Path, name: str, model: onnx.ModelProto) -> Path:
+    """Put a network into a copy of a bundle whose manifest vouches for it."""
+    data = model.SerializeToString()
+    (folder / name).write_bytes(data)
+    manifest = folder / "bundle.yaml"
+    document = yaml.safe_load(manifest.read_text(encoding="utf-8"))
+    document["files"][name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    manifest.write_text(yaml.safe_dump(document), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("bundle", "file", "model", "expected"),
+    [
+        (
+            "commands-en",
+            "network.int8.onnx",
+            identity("x", "logits", 3),
+            r"expected features \(3-D\), got x \(3-D\)",
+        ),
+        (
+            "commands-en",
+            "network.int8.onnx",
+            identity("features", "logits", 2),
+            r"expected features \(3-D\), got features \(2-D\)",
+        ),
+        (
+            "vad",
+            "vad.onnx",
+            identity("waveform", "probability", 2),
+            r"expected waveform \(2-D\), state \(3-D\), got waveform \(2-D\)",
+        ),
+        (
+            "moonshine-tiny-en",
+            "encoder.int8.onnx",
+            identity("audio", "cross.0.key", 4),
+            r"expected waveform \(2-D\), got audio \(4-D\)",
+        ),
+        (
+            "moonshine-tiny-en",
+            "decoder.int8.onnx",
+            identity("past.0.key", "present.0.key", 2),
+            r"past\.0\.key: expected 4 dimensions, got 2",
+        ),
+        (
+            "moonshine-tiny-en",
+            "decoder.int8.onnx",
+            identity("past.0.key", "present.0.key", 4),
+            "encoder and decoder do not fit together",
+        ),
+    ],
+)
+def test_a_network_with_other_inputs_or_outputs_is_refused_in_one_line(
+    bundle: str, file: str, model: onnx.ModelProto, expected: str, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(MODELS / bundle, tmp_path / bundle))
+    opened = earlet.load(with_network(folder, file, model))
+    with pytest.raises(BundleError, match=expected) as caught:
+        open_bundle(opened)
+    assert str(caught.value).isprintable()
+
+
+def test_a_spotter_on_padded_features_is_refused(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(MODELS / "commands-en", tmp_path / "commands-en"))
+    manifest = folder / "bundle.yaml"
+    document = yaml.safe_load(manifest.read_text(encoding="utf-8"))
+    document["input"] = {"kind": "log-mel", "n_mels": 40}
+    document["streaming"]["window_frames"] = 138
+    manifest.write_text(yaml.safe_dump(document), encoding="utf-8")
+    with pytest.raises(BundleError, match="a spotter needs frames without padding"):
+        earlet.pipeline("audio-classification", folder)
