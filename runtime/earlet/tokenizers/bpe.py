@@ -1,89 +1,142 @@
-"""BPE with byte fallback (Moonshine and the Llama family), read from `tokenizer.json`.
+"""Byte pair encoding: neighbours are joined in the order in which training joined them.
 
-    ids -> pieces ["▁He", "llo", "<0xC3>", "<0xA9>"] -> " Helloé" -> "Helloé"
+    byte level (GPT-2, RoBERTa, Whisper)    "ĠcafÃ©"  -> ["Ġcaf", "Ã©"]
+    byte fallback (Moonshine, Llama)        "▁café€"  -> ["▁caf", "é", "<0xE2>", "<0x82>", "<0xAC>"]
 
-"▁" stands for a space; a character that is in no piece is written as the bytes of its UTF-8.
-Held to the Rust `tokenizers` in `tests/tokenizers/test_bpe.py`.
+Reference: Sennrich et al., arXiv:1508.07909; the order of joins is that of `tokenizers`,
+`models/bpe/word.rs`, to which it is held in `tests/tokenizers/test_encode.py`.
 """
 
-import json
+import heapq
 import re
-from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
 
 from earlet.errors import BundleError
+from earlet.tokenizers.document import Vocabulary, vocabulary
 
 SPACE = "▁"
-_BYTE = re.compile(r"<0x([0-9A-F]{2})>")
-_DECODERS = ["Replace", "ByteFallback", "Fuse", "Strip"]  # of tokenizer.json, in this order
+BYTE_PIECES = [f"<0x{byte:02X}>" for byte in range(256)]
+_UP_TO_SPACE = re.compile(f"{SPACE}*[^{SPACE}]+|{SPACE}+")
 
 
-class BpeTokenizer:
-    """Token ids to text."""
+@dataclass(frozen=True, kw_only=True)
+class BpeConfig:
+    """The `model` section of `tokenizer.json`."""
 
-    def __init__(self, pieces: Mapping[int, str], special: frozenset[int]) -> None:
-        """`pieces` has every id's text; `special` are the ids that stand for no text."""
-        self._pieces = dict(pieces)
-        self._special = special
-
-    @classmethod
-    def from_json(cls, text: str, name: str) -> "BpeTokenizer":
-        """Read `tokenizer.json`; `name` is what messages call it.
-
-        Raises:
-            BundleError: when it is no JSON, or not BPE with byte fallback.
-        """
-        try:
-            document = json.loads(text)
-            model, added = document["model"], document["added_tokens"]
-            if model["type"] != "BPE" or not model["byte_fallback"]:
-                raise BundleError(f"{name}: expected BPE with byte fallback, got {model['type']}")
-            decoders = [step["type"] for step in document["decoder"]["decoders"]]
-            if decoders != _DECODERS:
-                raise BundleError(f"{name}: expected the decoders {_DECODERS}, got {decoders}")
-            pieces = {int(i): str(piece) for piece, i in model["vocab"].items()}
-            pieces |= {int(token["id"]): str(token["content"]) for token in added}
-            special = frozenset(int(token["id"]) for token in added if token["special"])
-        except (json.JSONDecodeError, RecursionError) as problem:
-            raise BundleError(f"{name}: not JSON: {str(problem).splitlines()[0]}") from None
-        except (KeyError, TypeError, AttributeError, ValueError) as problem:
-            if isinstance(problem, BundleError):
-                raise
-            raise BundleError(f"{name}: not a tokenizer.json: {problem!r}") from None
-        return cls(pieces, special)
-
-    @property
-    def n_vocab(self) -> int:
-        """One more than the largest id."""
-        return max(self._pieces) + 1
-
-    def decode(self, ids: Iterable[int]) -> str:
-        """The text of `ids`, special tokens left out.
-
-        Raises:
-            BundleError: for an id that the vocabulary does not have.
-        """
-        text: list[str] = []
-        pending = bytearray()  # byte pieces that may be parts of one character
-        for i in ids:
-            if i in self._special:
-                continue
-            try:
-                piece = self._pieces[i]
-            except KeyError:
-                raise BundleError(f"token {i} is not in the vocabulary of {self.n_vocab}") from None
-            if byte := _BYTE.fullmatch(piece):
-                pending.append(int(byte[1], 16))
-                continue
-            text.append(_utf8(pending))
-            pending.clear()
-            text.append(piece.replace(SPACE, " "))
-        text.append(_utf8(pending))
-        return "".join(text).removeprefix(" ")
+    vocab: object
+    merges: object  # "a b" or [a, b], the first is joined first
+    unk_token: str | None = None
+    fuse_unk: bool = False  # neighbouring unknown characters are one
+    byte_fallback: bool = False
+    ignore_merges: bool = False  # a word that is in the vocabulary is never cut
+    dropout: float | None = None
+    continuing_subword_prefix: str | None = None
+    end_of_word_suffix: str | None = None
 
 
-def _utf8(data: bytearray) -> str:
-    """As the Rust decoder: a run of bytes that is not UTF-8 as a whole is all "�"."""
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        return "�" * len(data)
+class Bpe:
+    """Words to ids."""
+
+    def __init__(self, config: BpeConfig, where: str) -> None:
+        """Raises BundleError when vocabulary or merges cannot be used; `where` names them."""
+        for key in ("dropout", "continuing_subword_prefix", "end_of_word_suffix"):
+            if getattr(config, key):
+                raise BundleError(f"{where}: {key} is not supported")
+        self.ids: Vocabulary = vocabulary(config.vocab, where)
+        self._unknown = config.unk_token
+        if self._unknown is not None and self._unknown not in self.ids:
+            raise BundleError(f"{where}: its unk_token {self._unknown!r} is not in its vocab")
+        self._fuse = config.fuse_unk
+        self._bytes = byte_ids(self.ids, where) if config.byte_fallback else None
+        self._whole_words = config.ignore_merges
+        self._ranks = _ranks(config.merges, self.ids, where)
+        across = re.search(f"[^{SPACE}\0]{SPACE}", "\0".join(self.ids))
+        self.cuts_at_spaces = SPACE in self.ids and across is None
+
+    def __call__(self, word: str) -> tuple[int, ...]:
+        """Ids of one word."""
+        if self._whole_words and word in self.ids:
+            return (self.ids[word],)
+        return tuple([self.ids[piece] for piece in self._join(self._symbols(word))])
+
+    def _symbols(self, word: str) -> list[str]:
+        """Characters; of those that are no piece their bytes, or the unknown piece, or nothing."""
+        symbols: list[str] = []
+        follows_unknown = False
+        for char in word:
+            is_unknown = False
+            if char in self.ids:
+                symbols.append(char)
+            elif self._bytes is not None:
+                symbols += (BYTE_PIECES[byte] for byte in char.encode("utf-8"))
+            elif self._unknown is not None:
+                is_unknown = True
+                if not (follows_unknown and self._fuse):
+                    symbols.append(self._unknown)
+            follows_unknown = is_unknown
+        return symbols
+
+    def _join(self, symbols: list[str]) -> list[str]:
+        """Join pairs, the lowest rank first and of these the leftmost, until none has a rank."""
+        ranks = self._ranks
+        left = [*range(-1, len(symbols) - 1)]  # neighbours; a joined symbol leaves "" behind
+        right = [*range(1, len(symbols) + 1)]
+        queue = [
+            (rank, i, pair)
+            for i, pair in enumerate(map(" ".join, pairwise(symbols)))
+            if (rank := ranks.get(pair)) is not None
+        ]
+        heapq.heapify(queue)
+        while queue:
+            _, i, pair = heapq.heappop(queue)
+            j = right[i]
+            if j == len(symbols) or f"{symbols[i]} {symbols[j]}" != pair:
+                continue  # one of the two has been joined to another since
+            symbols[i] += symbols[j]
+            symbols[j] = ""
+            right[i] = right[j]
+            if right[i] < len(symbols):
+                left[right[i]] = i
+            for a, b in ((left[i], i), (i, right[i])):
+                if a >= 0 and b < len(symbols):
+                    pair = f"{symbols[a]} {symbols[b]}"
+                    if (rank := ranks.get(pair)) is not None:
+                        heapq.heappush(queue, (rank, a, pair))
+        return [symbol for symbol in symbols if symbol]
+
+
+def at_spaces(text: str) -> list[str]:
+    """Cut before every space sign that follows something else.
+
+    Without a pre-tokenizer a whole text is one word. Where no piece has a space sign inside
+    (`Bpe.cuts_at_spaces`), nothing is ever joined across these places, and words repeat.
+    """
+    return _UP_TO_SPACE.findall(text)
+
+
+def byte_ids(ids: Vocabulary, where: str) -> list[int]:
+    """The ids of <0x00> to <0xFF>.
+
+    Raises:
+        BundleError: when one of them is missing.
+    """
+    if missing := [piece for piece in BYTE_PIECES if piece not in ids]:
+        raise BundleError(f"{where}: byte_fallback needs the piece {missing[0]} in the vocab")
+    return [ids[piece] for piece in BYTE_PIECES]
+
+
+def _ranks(merges: object, ids: Vocabulary, where: str) -> dict[str, int]:
+    """ "a b" -> its place in the list."""
+    if not isinstance(merges, list):
+        raise BundleError(f"{where}: merges: expected a list, got {type(merges).__name__}")
+    ranks: dict[str, int] = {}
+    for rank, merge in enumerate(merges):
+        pair = " ".join(map(str, merge)) if isinstance(merge, list) else str(merge)
+        first, _, second = pair.partition(" ")
+        if not (first in ids and second in ids and first + second in ids):
+            raise BundleError(
+                f"{where}: merges: expected two pieces that give a third, got {pair!r:.60}"
+            )
+        ranks[pair] = rank
+    return ranks

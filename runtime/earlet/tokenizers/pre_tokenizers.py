@@ -1,0 +1,77 @@
+"""Text to words: the `pre_tokenizer` section of `tokenizer.json`."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from earlet.errors import BundleError
+from earlet.tokenizers.byte_level import ByteLevel
+from earlet.tokenizers.document import component, sequence
+from earlet.tokenizers.unicode import WHITE_SPACE
+from earlet.tokenizers.wordpiece import BertPreTokenizer
+
+_NO_WHITE_SPACE = re.compile(f"[^{WHITE_SPACE}]+")
+
+
+class PreTokenizer(Protocol):
+    """One step."""
+
+    def __call__(self, text: str, /) -> list[str]:
+        """Text in, words out."""
+
+
+def from_document(section: object, where: str) -> list[PreTokenizer]:
+    """The steps that the `pre_tokenizer` section asks for, in order.
+
+    Raises:
+        BundleError: for a component or key that is not supported.
+    """
+    steps = [component(step, _KNOWN, where) for step in sequence(section, "pretokenizers", where)]
+    if any(isinstance(step, ByteLevel) for step in steps[:-1]):
+        raise BundleError(f"{where}: ByteLevel is supported as the last step only")
+    return steps
+
+
+@dataclass(frozen=True, kw_only=True)
+class WhitespaceSplit:
+    """Words between white space."""
+
+    def __call__(self, text: str) -> list[str]:
+        """Split."""
+        return _NO_WHITE_SPACE.findall(text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metaspace:
+    """SentencePiece's words: each begins with the sign that stands for the space before it."""
+
+    replacement: str = "▁"
+    prepend_scheme: Literal["always", "never"] = "always"
+    split: bool = True
+    add_prefix_space: bool | None = None  # an older way to write prepend_scheme
+    str_rep: str | None = None  # an older way to write replacement
+
+    def __post_init__(self) -> None:
+        if len(self.replacement) != 1 or self.str_rep not in (None, self.replacement):
+            raise BundleError(f"expected one character as replacement, got {self.replacement!r}")
+        if self.add_prefix_space is False and self.prepend_scheme != "never":
+            raise BundleError("add_prefix_space contradicts prepend_scheme")
+
+    def __call__(self, text: str) -> list[str]:
+        """Split."""
+        sign = self.replacement
+        text = text.replace(" ", sign)
+        if self.prepend_scheme == "always" and not text.startswith(sign):
+            text = sign + text
+        if not self.split:
+            return [text]
+        head, *words = text.split(sign)
+        return [*([head] if head else []), *[sign + word for word in words]]
+
+
+_KNOWN: dict[str, type[PreTokenizer]] = {
+    "BertPreTokenizer": BertPreTokenizer,
+    "ByteLevel": ByteLevel,
+    "Metaspace": Metaspace,
+    "WhitespaceSplit": WhitespaceSplit,
+}

@@ -1,0 +1,163 @@
+"""What goes around a text or a pair: special tokens and type ids.
+
+    single  [CLS] A [SEP]            type ids 0 0 0
+    pair    [CLS] A [SEP] B [SEP]    type ids 0 0 0 1 1
+
+Read from the `post_processor` section of `tokenizer.json`. Held to the Rust `tokenizers` in
+`tests/tokenizers/test_template.py`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, cast
+
+from earlet.errors import BundleError
+from earlet.tokenizers.document import component, is_id, mapping, sequence
+
+TEXT, PAIR = 0, 1  # which of two texts
+
+
+class Encoding(NamedTuple):
+    """A text or a pair as a network takes it. No id is padding: an attention mask is all ones."""
+
+    ids: list[int]
+    type_ids: list[int]
+
+
+class Part(NamedTuple):
+    """A run of ids of one type: those of a text, or special ones."""
+
+    text: int | None  # TEXT, PAIR, or None
+    ids: tuple[int, ...]
+    type_id: int
+
+
+@dataclass(frozen=True)
+class Template:
+    """The parts for a single text and those for a pair."""
+
+    single: tuple[Part, ...] = (Part(TEXT, (), 0),)
+    pair: tuple[Part, ...] = (Part(TEXT, (), 0), Part(PAIR, (), 1))
+
+    def n_special(self, n_texts: int) -> int:
+        """How many special tokens go around one text or two."""
+        return sum(len(part.ids) for part in self._parts(n_texts))
+
+    def fill(self, texts: Sequence[Sequence[int]]) -> Encoding:
+        """Put the ids of one text or of two into their places."""
+        encoding = Encoding([], [])
+        for part in self._parts(len(texts)):
+            run = part.ids if part.text is None else texts[part.text]
+            encoding.ids.extend(run)
+            encoding.type_ids.extend([part.type_id] * len(run))
+        return encoding
+
+    def _parts(self, n_texts: int) -> tuple[Part, ...]:
+        return self.single if n_texts == 1 else self.pair
+
+
+def from_document(section: object, where: str) -> Template:
+    """The template that the `post_processor` section asks for.
+
+    Raises:
+        BundleError: for a component or key that is not supported.
+    """
+    steps = [component(step, _KNOWN, where) for step in sequence(section, "processors", where)]
+    templates = [step.template(where) for step in steps if not isinstance(step, ByteLevelOffsets)]
+    if len(templates) > 1:
+        raise BundleError(f"{where}: expected one template, got {len(templates)}")
+    return templates[0] if templates else Template()
+
+
+class PostProcessor(Protocol):
+    """A component of the section."""
+
+    def template(self, where: str) -> Template:
+        """Its template; raises BundleError, naming `where`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ByteLevelOffsets:
+    """Concerns offsets only, which nobody here asks for."""
+
+    add_prefix_space: bool = True
+    trim_offsets: bool = True
+    use_regex: bool = True
+
+    def template(self, where: str) -> Template:  # noqa: ARG002
+        """Nothing around the text."""
+        return Template()
+
+
+@dataclass(frozen=True, kw_only=True)
+class BertProcessing:
+    """BERT's template, with fixed places."""
+
+    sep: tuple[object, ...]  # piece, id
+    cls: tuple[object, ...]
+
+    def template(self, where: str) -> Template:
+        """[CLS] A [SEP], and [CLS] A [SEP] B [SEP]."""
+        cls, sep = _special(self.cls, where), _special(self.sep, where)
+        single = (Part(None, cls, 0), Part(TEXT, (), 0), Part(None, sep, 0))
+        return Template(single, (*single, Part(PAIR, (), 1), Part(None, sep, 1)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RobertaProcessing:
+    """RoBERTa's template, with fixed places, all of one type."""
+
+    sep: tuple[object, ...]  # piece, id
+    cls: tuple[object, ...]
+    trim_offsets: bool = True  # this and the other concern offsets only
+    add_prefix_space: bool = True
+
+    def template(self, where: str) -> Template:
+        """<s> A </s>, and <s> A </s> </s> B </s>."""
+        cls, sep = _special(self.cls, where), _special(self.sep, where)
+        single = (Part(None, cls, 0), Part(TEXT, (), 0), Part(None, sep, 0))
+        return Template(single, (*single, Part(None, sep, 0), Part(PAIR, (), 0), single[-1]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TemplateProcessing:
+    """Any template."""
+
+    single: tuple[object, ...]
+    pair: tuple[object, ...]
+    special_tokens: Mapping[str, object]
+
+    def template(self, where: str) -> Template:
+        """As it is written."""
+        return Template(self._parts(self.single, 1, where), self._parts(self.pair, 2, where))
+
+    def _parts(self, written: tuple[object, ...], n_texts: int, where: str) -> tuple[Part, ...]:
+        parts = tuple(self._part(part, where) for part in written)
+        if sorted(part.text for part in parts if part.text is not None) != [*range(n_texts)]:
+            raise BundleError(f"{where}: expected a template with each text in it once")
+        return parts
+
+    def _part(self, part: object, where: str) -> Part:
+        match part:
+            case {"Sequence": {"id": "A" | "B" as name, "type_id": int(type_id)}} if is_id(type_id):
+                return Part(TEXT if name == "A" else PAIR, (), type_id)
+            case {"SpecialToken": {"id": str(name), "type_id": int(type_id)}} if is_id(type_id):
+                match mapping(self.special_tokens.get(name), f"{where}: {name}"):
+                    case {"ids": [*ids]} if all(map(is_id, ids)):
+                        return Part(None, tuple(cast(list[int], ids)), type_id)
+        raise BundleError(f"{where}: expected a text or a special token, got {part!r:.80}")
+
+
+def _special(token: tuple[object, ...], where: str) -> tuple[int, ...]:
+    match token:
+        case (str(), int(i)) if is_id(i):
+            return (i,)
+    raise BundleError(f"{where}: expected a piece and its id, got {token!r:.60}")
+
+
+_KNOWN: dict[str, type[PostProcessor]] = {
+    "BertProcessing": BertProcessing,
+    "ByteLevel": ByteLevelOffsets,
+    "RobertaProcessing": RobertaProcessing,
+    "TemplateProcessing": TemplateProcessing,
+}

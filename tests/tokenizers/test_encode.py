@@ -1,0 +1,115 @@
+"""Text to ids and back, held to the Rust `tokenizers`: any text, by every kind of tokenizer."""
+
+import unicodedata
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer, normalizers
+
+from earlet import tokenizers
+from earlet.errors import BundleError, InputError
+from earlet.tokenizers.tokenizer import MAX_CHARS
+
+# What tokenizers treat in ways of their own, beside characters of every sort.
+FRAGMENTS = [
+    "[SEP]", "[MASK]", " <mask> ", "</s>", "<unk>", "<s>", "<|0.00|>", "born free ", "BORN free",
+    "'s", "'LL", "n't", " .", "``", "''", "  ", "\r\n", "\t", "\u00a0", "\u200d", "▁", "▁▁",
+    "<0x41>", "\u039f\u0394\u039f\u03a3", "İ", "\ufb01", "①", "Å", "A\u030a", "e\u0301\u0301",
+    "한글", "中文", "न\u093c", "\u0605a", "ⅷ", "²", "\x00", "\ufffd", "😀", "❤\ufe0f\u200d🔥",
+    "Menschen", " and rights", "x" * 21, "1,000",
+]  # fmt: skip
+
+
+def is_young(char: str) -> bool:
+    """Whether the normal forms of `tokenizers`, which are those of Unicode 9, leave it alone."""
+    if unicodedata.category(char)[0] == "M":
+        return str(normalizers.StripAccents().normalize_str(char)) != ""
+    return bool(unicodedata.decomposition(char)) and (
+        normalizers.NFKD().normalize_str(char) != unicodedata.normalize("NFKD", char)
+    )
+
+
+YOUNG = "".join(filter(is_young, map(chr, [*range(0xD800), *range(0xE000, 0x20000)])))
+characters = st.characters(exclude_categories=("Cs", "Cn"), exclude_characters=YOUNG)
+texts = st.lists(st.sampled_from(FRAGMENTS) | st.text(characters, max_size=4), max_size=12).map(
+    "".join
+)
+
+
+class Both(NamedTuple):
+    ours: tokenizers.Tokenizer
+    theirs: Tokenizer
+
+
+@pytest.fixture(scope="session")
+def both(trained: Tokenizer) -> Both:
+    return Both(tokenizers.from_json(trained.to_str(), "tokenizer.json"), trained)
+
+
+@given(text=texts, pair=st.none() | texts)
+def test_any_text_and_pair_get_the_ids_of_tokenizers(
+    both: Both, text: str, pair: str | None
+) -> None:
+    theirs = both.theirs.encode(text, pair)
+    assert both.ours.encode(text, pair) == (theirs.ids, theirs.type_ids)
+
+
+@given(text=texts)
+@settings(max_examples=30)
+def test_ids_decode_to_the_text_of_tokenizers(both: Both, text: str) -> None:
+    ids = both.theirs.encode(text).ids
+    assert both.ours.decode(ids) == both.theirs.decode(ids)
+
+
+@given(ids=st.lists(st.integers(0, 249), max_size=30))
+@settings(max_examples=30)
+def test_any_ids_decode_to_the_text_of_tokenizers(both: Both, ids: list[int]) -> None:
+    assert both.ours.decode(ids) == both.theirs.decode(ids)
+
+
+def test_pieces_and_their_ids_are_those_of_tokenizers(both: Both) -> None:
+    assert both.ours.n_vocab == both.theirs.get_vocab_size()
+    for piece, i in both.theirs.get_vocab().items():
+        assert both.ours.id_of(piece) == i
+    assert both.ours.id_of("no such piece") is None
+
+
+@pytest.mark.parametrize("word", ["ab" * 2_000, "中" * 2_000, "e\u0301" * 2_000, "  " * 2_000])
+def test_a_word_without_an_end_is_cut_as_by_tokenizers(both: Both, word: str) -> None:
+    assert both.ours.encode(word).ids == both.theirs.encode(word).ids
+
+
+def test_words_are_the_same_the_second_time_and_when_no_more_are_remembered(
+    trained: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("earlet.tokenizers.tokenizer.MAX_WORDS", 5)
+    ours = tokenizers.from_json(trained.to_str(), "tokenizer.json")
+    text = "all human beings are born free, all human beings are born equal"
+    for _ in range(2):
+        assert ours.encode(text).ids == trained.encode(text).ids
+
+
+def test_half_of_a_pair_of_surrogates_is_refused_and_its_place_told(both: Both) -> None:
+    with pytest.raises(InputError, match="text: character 2 is half of a pair of surrogates"):
+        both.ours.encode("ab\ud800")
+    with pytest.raises(InputError, match="text_pair: character 0 "):
+        both.ours.encode("ab", "\udfff")
+
+
+def test_more_text_than_a_book_is_refused(both: Both) -> None:
+    with pytest.raises(InputError, match="text: expected at most 1000000 characters, got 1000001"):
+        both.ours.encode("a" * (MAX_CHARS + 1))
+
+
+@pytest.mark.parametrize("text", [None, 7, b"bytes", ["a", "list"]])
+def test_what_is_no_text_is_refused(both: Both, text: object) -> None:
+    with pytest.raises(InputError, match="text: expected a string, got "):
+        both.ours.encode(text)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("i", [99_999, -1])
+def test_an_id_outside_the_vocabulary_is_refused(both: Both, i: int) -> None:
+    with pytest.raises(BundleError, match=f"token {i} is not in the vocabulary"):
+        both.ours.decode([i])
