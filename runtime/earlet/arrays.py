@@ -1,6 +1,7 @@
 """The arrays that flow through earlet, and the one gate by which sound enters.
 
-A *waveform* is one-dimensional float32 in -1..1 at a known sample rate.
+A *waveform* is one-dimensional float32 in -1..1 at a known sample rate. An *image* is uint8,
+(height, width, 3): red, green and blue; it enters by `image/file.py`.
 """
 
 from typing import Any
@@ -11,6 +12,7 @@ import numpy.typing as npt
 from earlet.errors import InputError
 
 FloatArray = npt.NDArray[np.float32]
+ByteArray = npt.NDArray[np.uint8]
 AnyArray = npt.NDArray[Any]
 
 INT16_SCALE = np.float32(1 / 32768)  # int16 full scale to -1..1
