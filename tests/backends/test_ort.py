@@ -1,5 +1,10 @@
 """ONNX Runtime behind the Session protocol."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from onnx import TensorProto, helper
@@ -53,3 +58,19 @@ def test_a_network_of_unknown_operators_is_refused_in_one_line(
 def test_a_truncated_network_is_refused() -> None:
     with pytest.raises(BackendError, match=r"cut\.onnx"):
         open_session(doubling()[:-7], "cut.onnx", "onnxruntime")
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import earlet; earlet.pipeline('voice-activity-detection')",
+        "import earlet_quantize, onnxruntime",
+    ],
+)
+def test_onnxruntime_keeps_no_records_for_its_maker(tmp_path: Path, program: str) -> None:
+    """Its reports begin with an identifier of the device and a database in the user's cache."""
+    silencing = ("ORT_DISABLE_TELEMETRY", "CI", "XDG_CACHE_HOME")
+    env = {name: value for name, value in os.environ.items() if name not in silencing}
+    env |= {"HOME": str(tmp_path), "TMPDIR": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+    subprocess.run([sys.executable, "-c", program], env=env, timeout=60, check=True)
+    assert list(tmp_path.rglob("*")) == []

@@ -108,6 +108,21 @@ def test_only_whole_frames_count(n_samples: int, n_frames: int) -> None:
     assert features.dtype == np.float32
 
 
+@pytest.mark.parametrize("n_frames", [1, 40, 582, 1_024])
+def test_a_fixed_number_of_frames_is_cut_or_filled_up(speech: FloatArray, n_frames: int) -> None:
+    # As AST: what is filled up is 0 before the mean is subtracted, whatever silence would give.
+    frames = Fbank(FbankConfig(mean=-4.0, std=8.0))(speech)
+    features = Fbank(FbankConfig(mean=-4.0, std=8.0, n_frames=n_frames))(speech)
+    assert features.shape == (n_frames, 80)
+    np.testing.assert_allclose(features[: len(frames)], frames[:n_frames], atol=1e-5)
+    np.testing.assert_array_equal(features[len(frames) :], np.float32(0.5))
+
+
+def test_a_stream_has_no_fixed_number_of_frames() -> None:
+    with pytest.raises(InputError, match="a stream needs n_frames 0, got 98"):
+        Fbank(FbankConfig(n_frames=98)).stream()
+
+
 def test_mel_energies_of_uncorrelated_sounds_add_up() -> None:
     # Tones an octave and more apart share no filter: their powers add without interference.
     n = np.arange(16_000) / 16_000
@@ -125,6 +140,7 @@ def test_mel_energies_of_uncorrelated_sounds_add_up() -> None:
         ({"hop_length": 401}, "got 401, 400, 512"),
         ({"n_fft": 256}, "got 160, 400, 256"),
         ({"n_mels": 0}, "need n_mels of 1 to n_fft // 2, got 0"),
+        ({"n_frames": -1}, "need n_frames of 0 to 10000, got -1"),
         ({"std": 0}, "need log_floor, std and sample_scale above 0"),
         ({"log_floor": float("nan")}, "need log_floor, std and sample_scale above 0"),
     ],

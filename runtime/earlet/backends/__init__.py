@@ -4,13 +4,18 @@
 manifest; no engine ever opens a file of its own accord.
 """
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple, Protocol
 
 from earlet.arrays import AnyArray
 from earlet.errors import InputError
 
-Backend = Literal["onnxruntime"]
+# From 1.29 on, onnxruntime reports to its maker what it runs and where, and keeps an identifier of
+# the device, unless this is set before it is imported. Nothing leaves the device through earlet.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+Backend = Literal["onnxruntime", "litert"]
 MAX_THREADS = 256  # no small board has so many cores
 
 
@@ -35,9 +40,28 @@ class Session(Protocol):
     def run(self, feeds: Mapping[str, AnyArray]) -> list[AnyArray]:
         """One inference. The arrays that come back are the caller's own."""
 
+    def bind(
+        self, inputs: Mapping[str, AnyArray], outputs: Mapping[str, AnyArray]
+    ) -> Callable[[], None]:
+        """Tie arrays to the network for good: each call reads and writes them in place.
 
-def open_session(network: bytes, name: str, backend: Backend, threads: int = 1) -> Session:
+        An array that is an input and an output at once is a state that grows where it lies.
+        """
+
+
+def open_session(
+    network: bytes,
+    name: str,
+    backend: Backend,
+    threads: int = 1,
+    *,
+    inputs: Mapping[str, int] | None = None,
+    outputs: Mapping[str, int] | None = None,
+) -> Session:
     """Load a network; `name` is what messages call it.
+
+    `inputs` and `outputs` are what the caller knows its tensors as, by name the number of axes: the
+    tensors of a .tflite file, which have any names, are presented so. An ONNX graph brings its own.
 
     Raises:
         InputError: for an impossible number of threads.
@@ -49,4 +73,8 @@ def open_session(network: bytes, name: str, backend: Backend, threads: int = 1) 
         from earlet.backends.ort import OrtSession
 
         return OrtSession(network, name, threads)
+    if backend == "litert":
+        from earlet.backends.litert import LitertSession
+
+        return LitertSession(network, name, threads, inputs, outputs)
     raise AssertionError(backend)  # the manifest's Literal admits nothing else

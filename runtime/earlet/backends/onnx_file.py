@@ -2,6 +2,8 @@
 
 A tensor of an ONNX file may live in another file ("external data"), named by any path. A bundle
 must not reach outside itself, and not every release of ONNX Runtime refuses, so it is refused here.
+Functions that a model defines are, too: ONNX Runtime unfolds them while it opens the model, and 31
+that each call the next one twice are 2^31 nodes out of 3 kB.
 Wire format: https://protobuf.dev/programming-guides/encoding; field numbers: `onnx.proto` (IR 13).
 """
 
@@ -11,10 +13,9 @@ from earlet.errors import BackendError
 
 # message -> {field number -> message inside}; only the ways that lead to a TensorProto
 _MESSAGES: dict[str, dict[int, str]] = {
-    "ModelProto": {7: "GraphProto", 20: "TrainingInfoProto", 25: "FunctionProto"},
+    "ModelProto": {7: "GraphProto", 20: "TrainingInfoProto"},
     "TrainingInfoProto": {1: "GraphProto", 2: "GraphProto"},
     "GraphProto": {1: "NodeProto", 5: "TensorProto", 15: "SparseTensorProto"},
-    "FunctionProto": {7: "NodeProto", 11: "AttributeProto"},
     "NodeProto": {5: "AttributeProto"},
     "AttributeProto": {
         5: "TensorProto",
@@ -27,7 +28,7 @@ _MESSAGES: dict[str, dict[int, str]] = {
     "SparseTensorProto": {1: "TensorProto", 2: "TensorProto"},
     "TensorProto": {},
 }
-_GRAPH = 7  # ModelProto.graph
+_GRAPH, _FUNCTIONS = 7, 25  # ModelProto
 _EXTERNAL_DATA, _DATA_LOCATION = 13, 14  # TensorProto
 _MAX_DEPTH = 64  # graphs inside graphs; real networks have two or three
 _VARINT, _FIXED64, _LENGTH_DELIMITED, _FIXED32 = 0, 1, 2, 5  # wire types
@@ -42,13 +43,18 @@ def check(network: bytes, name: str) -> None:
         external = _has_external_data(memoryview(network), "ModelProto", 0)
     except (ValueError, IndexError) as problem:
         raise BackendError(
-            f"{name}: expected an ONNX model, got {_guess(network)} ({problem}); "
+            f"{name}: expected an ONNX model, got {guess(network)} ({problem}); "
             "fetch or export the file again"
         ) from None
     if external:
         raise BackendError(
             f"{name}: keeps tensors in another file (ONNX external data), and a bundle's network "
             "must hold its own; save it as a single file"
+        )
+    if _FUNCTIONS in fields:
+        raise BackendError(
+            f"{name}: defines functions of its own, which may unfold without bound; "
+            "export it with them inlined"
         )
 
 
@@ -102,7 +108,8 @@ def _varint(message: memoryview, at: int) -> tuple[int, int]:
     raise ValueError(f"a number of more than 64 bits at byte {at}")
 
 
-def _guess(data: bytes) -> str:
+def guess(data: bytes) -> str:
+    """What a file that is not a network probably is, for a message."""
     head = data[:64].lstrip().lower()
     if not data:
         return "an empty file"

@@ -1,12 +1,13 @@
 """ONNX Runtime: the only module that imports onnxruntime, and only when a network is opened."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from earlet.arrays import AnyArray
 from earlet.backends import TensorSpec, onnx_file
 from earlet.errors import BackendError
 
+MAX_REASON = 300  # characters of an engine's message
 FATAL = 4  # log severity: what goes wrong is raised, and stderr stays the program's own
 
 
@@ -54,6 +55,8 @@ class OrtSession:
                 providers=["CPUExecutionProvider"],
                 enable_fallback=0,  # trying again would be told on stdout
             )
+            # The wrapper would keep the whole file, 30 MB of Moonshine tiny, for a fallback unused.
+            self._session._model_bytes = None
             self.inputs = tuple(_spec(node) for node in self._session.get_inputs())
             self.outputs = tuple(_spec(node) for node in self._session.get_outputs())
         except self._refusals as problem:
@@ -71,10 +74,37 @@ class OrtSession:
             raise BackendError(f"{self._name}: cannot run: {_first_line(problem)}") from None
         return results
 
+    def bind(
+        self, inputs: Mapping[str, AnyArray], outputs: Mapping[str, AnyArray]
+    ) -> Callable[[], None]:
+        """Tie C-contiguous arrays to the network; each call of what comes back is one inference.
+
+        Raises:
+            BackendError: when an array does not fit the network; also from the calls.
+        """
+        binding = self._session.io_binding()
+        try:
+            for bind, arrays in ((binding.bind_input, inputs), (binding.bind_output, outputs)):
+                for name, array in arrays.items():
+                    bind(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
+        except self._refusals as problem:
+            raise BackendError(f"{self._name}: cannot bind: {_first_line(problem)}") from None
+
+        def run() -> None:
+            try:
+                self._session.run_with_iobinding(binding)
+            except self._refusals as problem:
+                raise BackendError(f"{self._name}: cannot run: {_first_line(problem)}") from None
+
+        run.arrays = inputs, outputs  # type: ignore[attr-defined]  # they live as long as the call
+        return run
+
 
 def _spec(node: Any) -> TensorSpec:
     return TensorSpec(node.name, tuple(d if isinstance(d, int) else None for d in node.shape))
 
 
 def _first_line(problem: Exception) -> str:
-    return (str(problem).splitlines() or [type(problem).__name__])[0]
+    line = (str(problem).splitlines() or [type(problem).__name__])[0]
+    # Where in the source it was noticed stands in the middle, with all types of all arguments.
+    return line if len(line) <= MAX_REASON else f"{line[:50]} ... {line[-MAX_REASON + 50 :]}"

@@ -3,8 +3,10 @@
 Reference: Kaldi `feat/feature-window.cc` and `feat/mel-computations.cc`, with
 `snip_edges=true, dither=0`. Held to kaldi-native-fbank and HTK in `tests/features/test_fbank.py`.
 
-    waveform (n_samples,) -> frames (n_frames, win_length) -> spectrum (n_frames, n_fft // 2 + 1)
-                          -> mel energies (n_frames, n_mels) -> log -> (x - mean) / std
+    waveform (n_samples,), prepared as `waveform.py` tells
+        -> frames (n_frames, win_length) -> spectrum (n_frames, n_fft // 2 + 1)
+        -> mel energies (n_frames, n_mels) -> log -> cut or filled up to n_frames
+        -> (x - mean) / std
 """
 
 from dataclasses import dataclass
@@ -24,8 +26,10 @@ from earlet.features.spectrum import (
     n_frames,
     window,
 )
+from earlet.features.waveform import Normalize, check_clip_samples, check_stream, prepare
 
 MAX_CONSTANT = 1e6  # of any constant; beyond it a manifest is mistaken
+MAX_FRAMES = 10_000  # of a clip of fixed length: 100 s at a hop of 10 ms
 LOG_FLOOR = float(np.finfo(np.float32).eps)  # Kaldi floors energies at epsilon before the log
 
 
@@ -34,6 +38,8 @@ class FbankConfig:
     """What a model was trained with; read from its bundle, never guessed."""
 
     sample_rate: int = 16_000  # Hz
+    normalize: Normalize = "none"  # of the clip; "peak": by its largest sample
+    clip_samples: int = 0  # to which a clip is cut, or filled up with zeros; 0: as it comes
     win_length: int = 400  # samples: 25 ms
     hop_length: int = 160  # samples: 10 ms
     n_fft: int = 512  # win_length rounded up to a power of two
@@ -47,10 +53,12 @@ class FbankConfig:
     spectrum: Literal["power", "magnitude"] = "power"  # what the mel filters are applied to
     log_offset: float = 0.0  # added to the energies, before the floor
     log_floor: float = LOG_FLOOR  # energy
+    n_frames: int = 0  # to which log energies are cut, or filled up with zeros; 0: as they come
     mean: float = 0.0  # of the log energies, subtracted
     std: float = 1.0  # divided by
 
     def __post_init__(self) -> None:
+        check_clip_samples(self.clip_samples)
         if not 0 < self.hop_length <= self.win_length <= self.n_fft <= MAX_N_FFT:
             raise InputError(
                 f"need 0 < hop_length <= win_length <= n_fft <= {MAX_N_FFT}, got "
@@ -58,6 +66,8 @@ class FbankConfig:
             )
         if not 1 <= self.n_mels <= self.n_fft // 2:
             raise InputError(f"need n_mels of 1 to n_fft // 2, got {self.n_mels}")
+        if not 0 <= self.n_frames <= MAX_FRAMES:
+            raise InputError(f"need n_frames of 0 to {MAX_FRAMES}, got {self.n_frames}")
         if not (self.log_floor > 0 and self.std > 0 and self.sample_scale > 0):
             raise InputError(
                 "need log_floor, std and sample_scale above 0, got "
@@ -92,15 +102,24 @@ class Fbank:
 
     def __call__(self, waveform: FloatArray) -> FloatArray:
         """(n_samples,) -> (n_frames, n_mels) float32; no frame for less than win_length samples."""
-        energies = self.mel_energies(waveform)
+        clip, wanted = self.prepare(waveform), self.config.n_frames
+        if wanted:
+            clip = clip[: (wanted - 1) * self.hop_length + self.win_length]
+        energies = self.mel_energies(clip)
         if self.config.log_offset:
             energies += np.float32(self.config.log_offset)
         np.maximum(energies, self.config.log_floor, out=energies)
         np.log(energies, out=energies)
+        if len(energies) < wanted:
+            energies = np.pad(energies, [(0, wanted - len(energies)), (0, 0)])
         if self.config.mean or self.config.std != 1:
             energies -= np.float32(self.config.mean)
             energies *= np.float32(1 / self.config.std)
         return energies
+
+    def prepare(self, waveform: FloatArray) -> FloatArray:
+        """The clip as it is before it is framed: (n_samples,) or (clip_samples,)."""
+        return prepare(waveform, self.config.normalize, self.config.clip_samples)
 
     def mel_energies(self, waveform: FloatArray) -> FloatArray:
         """The energies before floor and log, (n_frames, n_mels): where noise adds up linearly."""
@@ -125,7 +144,14 @@ class Fbank:
         return frames * self._window
 
     def stream(self) -> "FbankStream":
-        """The same features for audio that arrives in chunks."""
+        """The same features for audio that arrives in chunks.
+
+        Raises:
+            InputError: where the whole clip is needed.
+        """
+        check_stream(self.config.normalize, self.config.clip_samples)
+        if self.config.n_frames:
+            raise InputError(f"a stream needs n_frames 0, got {self.config.n_frames}")
         return FbankStream(self)
 
 

@@ -33,6 +33,8 @@ class MfccConfig(FbankConfig):
         super().__post_init__()
         if not 0 < self.n_mfcc <= self.n_mels:
             raise InputError(f"need 0 < n_mfcc <= n_mels, got {self.n_mfcc}, {self.n_mels}")
+        if self.use_energy and self.n_frames:
+            raise InputError(f"use_energy needs n_frames 0, got {self.n_frames}")
         if not self.lifter >= 0:
             raise InputError(f"need a lifter of 0 or more, got {self.lifter:g}")
 
@@ -58,7 +60,7 @@ class Mfcc(Fbank):
         """(n_samples,) -> (n_frames, n_mfcc) float32; no frame for less than win_length samples."""
         cepstra = super().__call__(waveform) @ self._transform
         if self.config.use_energy:
-            cepstra[:, 0] = self._log_energy(waveform)
+            cepstra[:, 0] = self._log_energy(self.prepare(waveform))
         return cepstra
 
     def _log_energy(self, waveform: FloatArray) -> FloatArray:
