@@ -1,14 +1,19 @@
 # make demo    set up and hear it work, on recordings in the repository
 # make test    set up and run every test, ruff and mypy, then the wheel on each Python that is there
 # make listen  the live microphone
+# make test-tflite-runtime  what runs .tflite networks, on tflite-runtime and NumPy 1
 
 PYTHON ?= python3
+PYTHON_3_11 ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# tflite-runtime was last built for Python 3.11 and NumPy 1: it has an environment of its own.
+TFLITE := .venv-tflite
+TFLITE_PIP := $(TFLITE)/bin/python -m pip install --quiet --disable-pip-version-check
 export OMP_NUM_THREADS := 1
 
-.PHONY: demo test lint unit wheel listen clean
+.PHONY: demo test lint unit wheel test-tflite-runtime listen clean
 
 demo: $(VENV)/.runtime
 	@echo; echo '$$ earlet listen --source tests/recordings/commands.flac'
@@ -16,7 +21,7 @@ demo: $(VENV)/.runtime
 	@echo; echo '$$ earlet transcribe --timestamps segment tests/recordings/speech.flac'
 	@$(BIN)/earlet transcribe --timestamps segment tests/recordings/speech.flac
 
-test: lint unit wheel
+test: lint unit test-tflite-runtime wheel
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -28,6 +33,15 @@ unit: $(VENV)/.dev
 
 wheel: $(VENV)/.dev
 	$(BIN)/python tests/wheel/build_and_smoke.py
+
+ifeq ($(shell $(PYTHON_3_11) -c 'print("there")' 2> /dev/null),there)
+test-tflite-runtime: $(TFLITE)/.dev
+	$(TFLITE)/bin/python -m pytest -q tests/tflite_runtime tests/backends/test_litert*.py \
+		tests/backends/test_tflite_file.py tests/tasks/test_keyword_model.py
+else
+test-tflite-runtime:
+	@echo "test-tflite-runtime: NOT RUN: it needs Python 3.11, the last that has tflite-runtime (PYTHON_3_11=...)"
+endif
 
 listen: $(VENV)/.runtime
 	$(BIN)/earlet listen
@@ -46,5 +60,12 @@ $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	$(PIP) --editable '.[dev]'
 	@touch $@ $(VENV)/.runtime
 
+# With a NumPy 2 aside, so that the wrong pairing can be tried.
+$(TFLITE)/.dev: pyproject.toml
+	$(PYTHON_3_11) -m venv $(TFLITE)
+	$(TFLITE_PIP) --editable '.[tflite]' 'pytest>=8.3' 'hypothesis>=6.100' 'pillow>=11'
+	$(TFLITE_PIP) --target $(TFLITE)/numpy-2 --upgrade 'numpy>=2'
+	@touch $@
+
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(TFLITE) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

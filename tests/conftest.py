@@ -1,5 +1,6 @@
 """Sounds and reference data that many tests use."""
 
+import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -39,6 +40,13 @@ def speech(golden: Path) -> FloatArray:
     waveform, _ = soundfile.read(golden / "whisper" / "1272-128104-0000.wav", dtype="float32")
     waveform.flags.writeable = False
     return waveform
+
+
+@pytest.fixture(scope="session")
+def litert() -> None:
+    """One of the two packages that hold LiteRT."""
+    if not any(importlib.util.find_spec(name) for name in ("ai_edge_litert", "tflite_runtime")):
+        pytest.skip("needs ai-edge-litert, which is not made for every platform")
 
 
 @pytest.fixture

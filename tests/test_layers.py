@@ -21,7 +21,7 @@ LAYERS = [  # from the top: a module imports from its own layer or from below
     ["backends"],
     ["tokenizers"],
     ["features"],
-    ["audio"],
+    ["audio", "image"],
     ["config", "subtitles"],
     ["results"],
     ["arrays", "schema"],
@@ -29,9 +29,12 @@ LAYERS = [  # from the top: a module imports from its own layer or from below
 ]
 OWNERS = {  # the only modules that may import these
     "onnxruntime": {"backends/ort.py"},
+    "ai_edge_litert": {"backends/litert.py"},
+    "tflite_runtime": {"backends/litert.py"},
     "sounddevice": {"audio/microphone.py"},
     "soundfile": {"audio/file.py"},
     "soxr": {"audio/resample.py"},
+    "PIL": {"image/file.py"},
     "yaml": {"schema.py"},
     "threading": {"audio/microphone.py"},
     "queue": {"audio/microphone.py"},
@@ -102,7 +105,10 @@ def test_a_library_has_one_owner(module: str) -> None:
     assert importers <= OWNERS[module]
 
 
-@pytest.mark.parametrize("module", ["onnxruntime", "sounddevice", "soundfile", "soxr"])
+@pytest.mark.parametrize(
+    "module",
+    ["onnxruntime", "ai_edge_litert", "tflite_runtime", "sounddevice", "soundfile", "soxr", "PIL"],
+)
 def test_heavy_libraries_are_imported_only_when_they_are_used(module: str) -> None:
     for path in modules():
         assert not any(name.split(".")[0] == module and at_top for name, at_top in imports(path))

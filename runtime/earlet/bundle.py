@@ -26,10 +26,24 @@ MAX_FILES = 1_000
 # What reading a file may raise, and what zipfile raises for a damaged or encrypted archive.
 _UNREADABLE = (OSError, EOFError, RuntimeError, ValueError, struct.error, zipfile.BadZipFile)
 
-Task = Literal["audio-classification", "automatic-speech-recognition", "voice-activity-detection"]
-Architecture = Literal["classifier", "encoder-decoder", "vad"]
+Task = Literal[
+    "audio-classification",
+    "automatic-speech-recognition",
+    "image-classification",
+    "text-classification",
+    "voice-activity-detection",
+]
+Architecture = Literal["classifier", "ctc", "encoder-decoder", "vad"]
+_ARCHITECTURES: dict[Task, tuple[Architecture, ...]] = {  # that can answer each task
+    "audio-classification": ("classifier",),
+    "automatic-speech-recognition": ("ctc", "encoder-decoder"),
+    "image-classification": ("classifier",),
+    "text-classification": ("classifier",),
+    "voice-activity-detection": ("vad",),
+}
 _ROLES: dict[str, tuple[str, ...]] = {  # the files that a model of each architecture consists of
     "classifier": ("network",),
+    "ctc": ("network",),
     "encoder-decoder": ("encoder", "decoder"),
     "vad": ("network",),
 }
@@ -54,6 +68,8 @@ class Model:
     decoder: str | None = None
 
     def __post_init__(self) -> None:
+        if self.backend == "litert" and self.architecture != "classifier":
+            raise ManifestError(f"litert runs the architecture classifier, not {self.architecture}")
         for role in ("network", "encoder", "decoder"):
             wanted = role in _ROLES[self.architecture]
             if wanted != (getattr(self, role) is not None):
@@ -95,6 +111,13 @@ class Manifest:
     quantization: Mapping[str, object] = field(default_factory=dict)
     evaluation: tuple[object, ...] = ()
 
+    def __post_init__(self) -> None:
+        if self.model.architecture not in _ARCHITECTURES[self.task]:
+            raise ManifestError(
+                f"a model for {self.task} has the architecture "
+                f"{' or '.join(_ARCHITECTURES[self.task])}, got {self.model.architecture}"
+            )
+
 
 class Bundle:
     """An opened bundle: its manifest, and its files as checked bytes."""
@@ -115,7 +138,8 @@ class Bundle:
         elif not (is_there and self.path.is_dir()):
             raise BundleNotFoundError(f"{self.path}: no such bundle folder or .zip file")
         where = f"{self.path.name}/{MANIFEST}"
-        self.document = schema.load_yaml(self._manifest_text(where), where, ManifestError)
+        self.text = self._manifest_text(where)  # of bundle.yaml, as it is written
+        self.document = schema.load_yaml(self.text, where, ManifestError)
         if self.document.get("format") != FORMAT:
             raise ManifestError(
                 f"{where}: format is {self.document.get('format')!r}; this earlet reads {FORMAT}"
@@ -177,7 +201,14 @@ class Bundle:
         """
         name = getattr(self.manifest.model, role)
         backend = self.manifest.model.backend
-        session = open_session(self.read_bytes(name), f"{self.path}/{name}", backend, threads)
+        session = open_session(
+            self.read_bytes(name),
+            f"{self.path}/{name}",
+            backend,
+            threads,
+            inputs=inputs,
+            outputs=outputs,
+        )
         for wanted, specs in ((inputs, session.inputs), (outputs, session.outputs)):
             found = {spec.name: len(spec.shape) for spec in specs}
             if wanted is not None and list(found.items()) != list(wanted.items()):

@@ -1,6 +1,6 @@
 """Does a bundle give, on this very device, the answers that it gave where it was made?
 
-The golden file holds one waveform and what each stage made of it. Stage by stage:
+The golden file holds one example and what each stage made of it. Stage by stage:
 
     files     every file has the size and SHA-256 of the manifest
     manifest  every constant is what it was when the golden file was made
@@ -19,11 +19,11 @@ from zipfile import BadZipFile
 import numpy as np
 
 from earlet import bundle as bundles
-from earlet.arrays import FloatArray, as_waveform
+from earlet import tasks
+from earlet.arrays import FloatArray
 from earlet.bundle import Bundle
 from earlet.errors import BundleError, BundleNotFoundError, EarletError, ManifestError
-from earlet.tasks import open_bundle
-from earlet.tasks.sound import Trace
+from earlet.tasks.trace import Example, Trace, from_golden
 
 _ABSENT = object()  # a key that one of two manifests does not have
 
@@ -60,7 +60,7 @@ def verify(bundle: str | Path) -> Iterator[Stage]:
     yield Stage("files", True, f"{len(opened.manifest.files)} files, {size / 1e6:.1f} MB")
     try:
         yield _manifest(opened, golden.manifest)
-        trace = open_bundle(opened).trace(golden.waveform)
+        trace = tasks.trace(opened, golden.example)
     except EarletError as problem:
         yield Stage("network", False, str(problem))
         return
@@ -75,7 +75,7 @@ def verify(bundle: str | Path) -> Iterator[Stage]:
 class GoldenFile(NamedTuple):
     """What the golden file holds."""
 
-    waveform: FloatArray
+    example: Example
     manifest: object  # plain JSON
     trace: Trace
 
@@ -90,7 +90,7 @@ def read_golden(bundle: Bundle) -> GoldenFile:
     try:
         with np.load(io.BytesIO(bundle.read_bytes(name))) as archive:
             return GoldenFile(
-                as_waveform(archive["waveform"]),
+                from_golden(archive),
                 json.loads(str(archive["manifest"])),
                 Trace(
                     archive["features"].astype(np.float32),

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from earlet.decoding.classify import softmax, top
+from earlet.decoding.classify import scores, softmax, top
 from earlet.errors import InputError
 from earlet.results import Classification
 
@@ -21,6 +21,19 @@ def test_softmax_is_the_textbook_one() -> None:
 def test_softmax_does_not_overflow() -> None:
     huge = np.array([[1e4, 0.0], [-1e4, -1e4]], dtype=np.float32)
     np.testing.assert_array_equal(softmax(huge), [[1, 0], [0.5, 0.5]])
+
+
+def test_sigmoid_is_the_textbook_one_and_does_not_overflow() -> None:
+    logits = np.array([-1e4, -2.0, 0.0, 2.0, 1e4], dtype=np.float32)
+    expected = [0.0, 1 / (1 + math.exp(2)), 0.5, 1 / (1 + math.exp(-2)), 1.0]
+    np.testing.assert_allclose(scores(logits, "sigmoid"), expected, atol=1e-7)
+
+
+def test_logits_become_scores_by_the_function_that_is_asked_for() -> None:
+    np.testing.assert_array_equal(scores(SCORES, "none"), SCORES)
+    np.testing.assert_array_equal(scores(SCORES, "softmax"), softmax(SCORES))
+    with pytest.raises(InputError, match="expected softmax, sigmoid or none, got 'tanh'"):
+        scores(SCORES, "tanh")  # type: ignore[arg-type]
 
 
 def test_labels_come_best_first() -> None:

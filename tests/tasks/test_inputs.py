@@ -10,7 +10,7 @@ import soxr
 import earlet
 from earlet.arrays import FloatArray
 from earlet.errors import AudioFileError, InputError
-from earlet.tasks import Pipeline
+from earlet.tasks import Listener
 from earlet.tasks.audio_classification import AudioClassification
 from earlet.tasks.speech_recognition import SpeechRecognition
 from earlet.tasks.voice_activity import VoiceActivityDetection
@@ -40,8 +40,8 @@ def segment() -> VoiceActivityDetection:
 
 
 @pytest.fixture(params=["classify", "recognise", "segment"])
-def task(request: pytest.FixtureRequest) -> Pipeline:
-    found: Pipeline = request.getfixturevalue(request.param)
+def task(request: pytest.FixtureRequest) -> Listener:
+    found: Listener = request.getfixturevalue(request.param)
     return found
 
 
@@ -51,7 +51,7 @@ def task(request: pytest.FixtureRequest) -> Pipeline:
     ids=["none", "int", "float", "bool", "object"],
 )
 def test_another_type_of_input_is_refused_with_what_is_expected(
-    task: Pipeline, inputs: Any
+    task: Listener, inputs: Any
 ) -> None:
     expected = "expected a path, the bytes of a sound file, a file object, an array of samples"
     with pytest.raises(InputError, match=expected):
@@ -61,23 +61,23 @@ def test_another_type_of_input_is_refused_with_what_is_expected(
 @pytest.mark.parametrize(
     "inputs", [{"array": [0.0]}, {"clip.wav"}, bytearray(b"RIFF"), np.array("clip.wav")]
 )
-def test_another_collection_is_refused(task: Pipeline, inputs: Any) -> None:
+def test_another_collection_is_refused(task: Listener, inputs: Any) -> None:
     with pytest.raises(InputError):
         task(inputs)
 
 
-def test_an_address_is_not_fetched(task: Pipeline) -> None:
+def test_an_address_is_not_fetched(task: Listener) -> None:
     with pytest.raises(InputError, match="earlet does not download"):
         task("https://example.org/clip.wav")
 
 
 @pytest.mark.parametrize("rate", [None, 0, -1, 10**9, 16_000.0, "16000", True])
-def test_samples_need_a_rate_in_whole_hertz(task: Pipeline, rate: Any) -> None:
+def test_samples_need_a_rate_in_whole_hertz(task: Listener, rate: Any) -> None:
     with pytest.raises(InputError, match=r"sampling_rate"):
         task(np.zeros(100, dtype=np.float32), sampling_rate=rate)
 
 
-def test_a_file_has_its_own_rate(task: Pipeline, bad: Path) -> None:
+def test_a_file_has_its_own_rate(task: Listener, bad: Path) -> None:
     with pytest.raises(InputError, match="a file brings its own"):
         task(bad / "good_440hz_1s.wav", sampling_rate=RATE)
 
@@ -98,7 +98,7 @@ def test_next_to_no_samples_give_next_to_nothing(
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 1e30, 32_767.0])
-def test_a_sample_that_is_no_sound_is_refused(task: Pipeline, bad: float) -> None:
+def test_a_sample_that_is_no_sound_is_refused(task: Listener, bad: float) -> None:
     clip = np.zeros(3 * RATE, dtype=np.float32)
     clip[40_000] = bad
     with pytest.raises(InputError, match=r"the samples: sample 40000 is .*expected finite samples"):

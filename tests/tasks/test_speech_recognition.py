@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import earlet
 from earlet.arrays import FloatArray
+from earlet.errors import InputError
 from earlet.results import Chunk, Transcript
 from earlet.tasks.speech_recognition import SpeechRecognition
 
@@ -102,6 +103,15 @@ def test_a_list_gives_a_list(asr: SpeechRecognition, recording: FloatArray) -> N
     clip = recording[:80_000]
     one = asr(clip, sampling_rate=16_000)
     assert asr([clip, clip], sampling_rate=16_000) == [one, one]
+
+
+@pytest.mark.parametrize("clip", [RECORDING, np.zeros(100, dtype=np.float32)])
+def test_a_language_where_the_network_has_no_choice_is_refused(
+    asr: SpeechRecognition, clip: Path | FloatArray
+) -> None:
+    rate = None if isinstance(clip, Path) else 16_000
+    with pytest.raises(InputError, match="there is no 'en'; this network has no choice"):
+        asr(clip, sampling_rate=rate, language="en")
 
 
 @pytest.mark.parametrize("level", [0.0, 1e-3, 0.1])

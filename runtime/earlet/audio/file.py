@@ -50,6 +50,11 @@ class AudioFile:
             raise AudioFileError(f"{self.name}: {fault}")
 
     @property
+    def own_rate(self) -> int:
+        """Samples per second in the file, before resampling, as the header has it."""
+        return int(self._file.samplerate)
+
+    @property
     def duration_s(self) -> float:
         """Length in seconds, as the header has it."""
         return float(self._file.frames / self._file.samplerate)

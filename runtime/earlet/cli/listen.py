@@ -15,7 +15,7 @@ from earlet.audio.pcm import read_pcm
 from earlet.config import ListenConfig, read_config
 from earlet.errors import ConfigError, InputError
 from earlet.results import Chunk, Detection, Segment
-from earlet.tasks import Pipeline, load, open_bundle
+from earlet.tasks import Listener, load, open_bundle
 from earlet.tasks.audio_classification import AudioClassification
 
 Event = Detection | Chunk | Segment
@@ -45,6 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Listen until the source ends."""
     config = _config(arguments)
     task = open_bundle(load(config.bundle), config.threads)
+    if not isinstance(task, Listener):
+        raise InputError(f"{config.bundle}: is for {task.bundle.manifest.task}, not for sound")
     listen = _listener(task, config)
     with _source(config, task.sample_rate) as chunks:
         if config.source == "mic":
@@ -76,7 +78,7 @@ def _source(config: ListenConfig, sample_rate: int) -> Any:
 
 
 def _listener(
-    task: Pipeline, config: ListenConfig
+    task: Listener, config: ListenConfig
 ) -> Callable[[Iterator[FloatArray]], Iterator[Event]]:
     """From chunks to events; a wrong threshold is refused before the source is opened."""
     if not isinstance(task, AudioClassification):

@@ -1,6 +1,7 @@
 """From logits to labels with scores."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -8,11 +9,34 @@ from earlet.arrays import FloatArray
 from earlet.errors import InputError
 from earlet.results import Classification
 
+FunctionToApply = Literal["softmax", "sigmoid", "none"]  # as the Hugging Face tasks name them
+
 
 def softmax(logits: FloatArray) -> FloatArray:
     """Along the last axis, shifted by its maximum so that nothing overflows."""
     exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True), dtype=np.float32)
+
+
+def sigmoid(logits: FloatArray) -> FloatArray:
+    """1 / (1 + exp(-x)) of each value, by way of tanh, which cannot overflow."""
+    return np.asarray(0.5 + 0.5 * np.tanh(0.5 * logits), dtype=np.float32)
+
+
+def scores(logits: FloatArray, function: FunctionToApply) -> FloatArray:
+    """Logits as scores: one of many labels, each for itself, or as the network gives them.
+
+    Raises:
+        InputError: for another function.
+    """
+    match function:
+        case "softmax":
+            return softmax(logits)
+        case "sigmoid":
+            return sigmoid(logits)
+        case "none":
+            return logits
+    raise InputError(f"function_to_apply: expected softmax, sigmoid or none, got {function!r}")
 
 
 def top(scores: FloatArray, labels: Sequence[str], top_k: int | None) -> list[Classification]:

@@ -1,7 +1,11 @@
-"""audio-classification: which command is in a clip, and which are in a stream."""
+"""audio-classification: what a clip is, and which commands are in a stream.
+
+A bundle with a `streaming` section is a spotter: it hears commands in streams, and a clip is what
+its most command-like moment is. One without classifies whole clips.
+"""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import overload
 
 import numpy as np
@@ -10,21 +14,16 @@ from numpy.lib.stride_tricks import sliding_window_view
 from earlet import features
 from earlet.arrays import FloatArray
 from earlet.bundle import Bundle
-from earlet.decoding.classify import top
+from earlet.decoding.classify import FunctionToApply, scores, top
 from earlet.errors import BundleError, InputError
 from earlet.results import Classification, Detection
 from earlet.streaming.spotter import PosteriorStream, Spotter, SpotterConfig
-from earlet.tasks.sound import AudioInput, Chunks, Trace, load, stream
+from earlet.tasks.batch import each
+from earlet.tasks.labels import ClassifierOutput, read_labels
+from earlet.tasks.sound import AudioInput, Chunks, load, stream, tensor
+from earlet.tasks.trace import Trace
 
 TAIL_S = 0.6  # silence after a clip, so that a word at its very end is seen whole
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClassifierOutput:
-    """The bundle's `output` section."""
-
-    labels: str  # a file, one label a line in the order of the network's outputs
-    rejection: str | None = None  # the label that says: none of the others
 
 
 class AudioClassification:
@@ -33,34 +32,57 @@ class AudioClassification:
     def __init__(self, bundle: Bundle, threads: int = 1) -> None:
         """Raises BundleError when labels, features and network do not fit together."""
         self.bundle = bundle
-        self.labels = _read_labels(bundle)
-        self.config = bundle.section("streaming", SpotterConfig)
+        self.output = bundle.section("output", ClassifierOutput)
+        self._streaming = (
+            bundle.section("streaming", SpotterConfig) if bundle.manifest.streaming else None
+        )
         self._features = features.from_manifest(bundle.manifest.input, bundle.where("input"))
         self._session = bundle.open_session(
-            "network", threads, inputs={"features": 3}, outputs={"logits": 3}
+            "network",
+            threads,
+            inputs=tensor(bundle.manifest.input),
+            outputs={"logits": 2 if self._streaming is None else 3},
         )
-        width = self._session.outputs[0].shape[-1]
-        if width is not None and width != len(self.labels):
-            raise BundleError(
-                f"{bundle.path}: {len(self.labels)} labels, and the network has {width} outputs"
-            )
-        try:
-            self.spotter()
-        except InputError as problem:
-            raise BundleError(f"{bundle.where('streaming')}: {problem}") from None
+        self.labels = read_labels(bundle, self._session.outputs[0].shape[-1])
+        if self._streaming is not None:
+            self._check_streaming()
 
     @property
     def sample_rate(self) -> int:
         """Hz; what `listen` is to be given."""
         return self._features.sample_rate
 
+    @property
+    def config(self) -> SpotterConfig:
+        """The bundle's `streaming` section.
+
+        Raises:
+            InputError: when the bundle has none: it classifies clips.
+        """
+        if self._streaming is None:
+            raise InputError(
+                f"{self.bundle.path}: classifies clips; a stream needs a bundle with a "
+                "`streaming` section, such as commands-en"
+            )
+        return self._streaming
+
     @overload
     def __call__(
-        self, inputs: AudioInput, *, sampling_rate: int | None = None, top_k: int | None = 5
+        self,
+        inputs: AudioInput,
+        *,
+        sampling_rate: int | None = None,
+        top_k: int | None = 5,
+        function_to_apply: FunctionToApply | None = None,
     ) -> list[Classification]: ...
     @overload
     def __call__(
-        self, inputs: list[AudioInput], *, sampling_rate: int | None = None, top_k: int | None = 5
+        self,
+        inputs: list[AudioInput],
+        *,
+        sampling_rate: int | None = None,
+        top_k: int | None = 5,
+        function_to_apply: FunctionToApply | None = None,
     ) -> list[list[Classification]]: ...
     def __call__(
         self,
@@ -68,24 +90,26 @@ class AudioClassification:
         *,
         sampling_rate: int | None = None,
         top_k: int | None = 5,
+        function_to_apply: FunctionToApply | None = None,
     ) -> list[Classification] | list[list[Classification]]:
-        """The labels of a clip, best first: those of the moment at which a command was likeliest.
+        """The labels of a clip, best first; a spotter's are those of its likeliest moment.
 
         Args:
             inputs: a path, the bytes of a sound file, a file object, or samples; a list of these
                 gives a list of results.
             sampling_rate: of samples, in Hz; required with an array.
             top_k: how many labels at most; None gives all.
+            function_to_apply: makes scores of the network's outputs; None takes the bundle's own.
 
         Raises:
             InputError: when the audio cannot be used.
         """
-        if isinstance(inputs, list):
-            return [self(item, sampling_rate=sampling_rate, top_k=top_k) for item in inputs]
-        waveform = load(inputs, sampling_rate, self.sample_rate)
-        rows = self.posteriors(waveform)
-        commands = [self.labels.index(label) for label in self.config.thresholds]
-        return top(rows[int(rows[:, commands].max(axis=1).argmax())], self.labels, top_k)
+
+        def answer(item: AudioInput) -> list[Classification]:
+            waveform = load(item, sampling_rate, self.sample_rate)
+            return top(self._scores(waveform, function_to_apply), self.labels, top_k)
+
+        return each(inputs, answer) if isinstance(inputs, list) else answer(inputs)
 
     def listen(
         self, source: AudioInput | Chunks, *, sampling_rate: int | None = None
@@ -107,9 +131,9 @@ class AudioClassification:
         return Spotter(config, self.labels, self._features, self.network)
 
     def network(self, window: FloatArray) -> FloatArray:
-        """(n_frames, n_features) -> logits (n_labels,)."""
-        (logits,) = self._session.run({"features": window[None]})
-        return np.asarray(logits[0, -1], dtype=np.float32)
+        """Features of a clip or of a window -> logits (n_labels,)."""
+        (logits,) = self._session.run({self._session.inputs[0].name: window[None]})
+        return np.asarray(logits.reshape(-1, len(self.labels))[-1], dtype=np.float32)
 
     def posteriors(self, waveform: FloatArray) -> FloatArray:
         """(n_samples,) -> (n_hops, n_labels), smoothed: what the detector compares."""
@@ -120,18 +144,41 @@ class AudioClassification:
         return np.asarray(windows.mean(axis=-1), dtype=np.float32)
 
     def trace(self, waveform: FloatArray) -> Trace:
-        """Each stage of `waveform`: features, smoothed posteriors, detected labels and times."""
+        """Each stage of `waveform`: features; a spotter's smoothed posteriors and detected labels
+        with their times, or the logits and the best label."""
+        features = self._features(waveform)
+        if self._streaming is None:
+            logits = self.network(features)
+            return Trace(features, logits, self.labels[int(logits.argmax())])
         events = self.listen(waveform, sampling_rate=self.sample_rate)
         return Trace(
-            self._features(waveform),
+            features,
             self.posteriors(waveform),
             [[event.label, event.start_s, event.end_s] for event in events],
         )
 
+    def _scores(self, waveform: FloatArray, function: FunctionToApply | None) -> FloatArray:
+        if self._streaming is None:
+            logits = self.network(self._features(waveform))
+            return scores(logits, function or self.output.function_to_apply)
+        if function not in (None, "softmax"):
+            raise InputError(
+                f"function_to_apply: {self.bundle.path} scores commands against each other in a "
+                f"stream, by softmax; got {function!r}"
+            )
+        rows = self.posteriors(waveform)
+        commands = [self.labels.index(label) for label in self.config.thresholds]
+        return np.asarray(rows[int(rows[:, commands].max(axis=1).argmax())])
 
-def _read_labels(bundle: Bundle) -> tuple[str, ...]:
-    name = bundle.section("output", ClassifierOutput).labels
-    labels = tuple(bundle.read_text(name).splitlines())
-    if len(set(labels)) != len(labels) or not all(label.strip() for label in labels):
-        raise BundleError(f"{bundle.path}/{name}: has an empty or repeated label")
-    return labels
+    def _check_streaming(self) -> None:
+        if len(set(self.labels)) != len(self.labels):
+            raise BundleError(f"{self.bundle.path}: a spotter's labels are all different")
+        if self.output.function_to_apply != "softmax":
+            raise BundleError(
+                f"{self.bundle.where('output')}: a spotter's function_to_apply is softmax, "
+                f"got {self.output.function_to_apply}"
+            )
+        try:
+            self.spotter()
+        except InputError as problem:
+            raise BundleError(f"{self.bundle.where('streaming')}: {problem}") from None

@@ -1,12 +1,12 @@
-"""What the audio tasks have in common: what a caller may hand in, and what `verify` looks at.
+"""What the audio tasks have in common: what a caller may hand in.
 
 A path, encoded bytes, a file object, samples, or an iterable of chunks such as a microphone: all
 become mono float32 chunks at the network's rate.
 """
 
 import os
-from collections.abc import Iterable, Iterator
-from typing import BinaryIO, NamedTuple, TypeGuard
+from collections.abc import Iterable, Iterator, Mapping
+from typing import BinaryIO, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -21,12 +21,12 @@ Chunks = Iterable[npt.ArrayLike]  # mono, already at the network's rate
 CHUNK_S = 1.0  # seconds of an array handed on at a time
 
 
-class Trace(NamedTuple):
-    """What each stage makes of one waveform, for `earlet verify`."""
+def tensor(section: Mapping[str, object]) -> dict[str, int]:
+    """How networks name the features of a bundle's `input` section, and how many dimensions.
 
-    features: FloatArray
-    network: FloatArray
-    result: object  # plain JSON
+    A waveform is (1, n_samples), all other features are (1, n_frames, n_features).
+    """
+    return {"waveform": 2} if section.get("kind") == "waveform" else {"features": 3}
 
 
 def load(inputs: AudioInput, sampling_rate: int | None, sample_rate: int) -> FloatArray:

@@ -6,31 +6,38 @@ A file takes the same way as a microphone, so that hours of sound need no more m
 longest utterance.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal, overload
 
 import numpy as np
 
 from earlet import bundle as bundles
-from earlet import features
+from earlet import features, tokenizers
 from earlet.arrays import FloatArray
 from earlet.bundle import Bundle
 from earlet.decoding.classify import softmax
+from earlet.decoding.ctc import Ctc, CtcConfig
 from earlet.decoding.seq2seq import Seq2Seq, Seq2SeqConfig
-from earlet.errors import BundleError
+from earlet.errors import BundleError, InputError
 from earlet.results import Chunk, Transcript
-from earlet.tasks.sound import AudioInput, Chunks, Trace, stream
+from earlet.tasks.batch import each
+from earlet.tasks.sound import AudioInput, Chunks, stream, tensor
+from earlet.tasks.trace import Trace
 from earlet.tasks.voice_activity import VoiceActivityDetection
-from earlet.tokenizers.bpe import BpeTokenizer
+from earlet.tokenizers import Tokenizer
+from earlet.tokenizers.characters import CharacterTokenizer
 
 
 @dataclass(frozen=True, kw_only=True)
 class TokenizerEntry:
     """How token ids become text."""
 
-    kind: Literal["bpe"]
-    file: str
+    kind: Literal["bpe", "characters"]
+    file: str  # tokenizer.json, or vocab.json of characters
+    word_delimiter: str = "|"  # of characters: what stands for a space
+    special: tuple[str, ...] = ()  # of characters: what stands for no text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,20 +64,12 @@ class SpeechRecognition:
         """Raises BundleError when graphs, tokenizer and manifest do not fit together."""
         self.bundle = bundle
         self._features = features.from_manifest(bundle.manifest.input, bundle.where("input"))
-        self._seq2seq = Seq2Seq(
-            bundle.open_session("encoder", threads, inputs={"waveform": 2}),
-            bundle.open_session("decoder", threads),
-            bundle.section("decoding", Seq2SeqConfig),
-            self.sample_rate,
-        )
-        tokenizer = bundle.section("output", RecogniserOutput).tokenizer
-        self._tokenizer = BpeTokenizer.from_json(
-            bundle.read_text(tokenizer.file), f"{bundle.path}/{tokenizer.file}"
-        )
-        if self._seq2seq.n_vocab not in (None, self._tokenizer.n_vocab):
+        self._recogniser = _recogniser(bundle, self._features, threads)
+        self._tokenizer = _tokenizer(bundle)
+        if self._recogniser.n_vocab > self._tokenizer.n_vocab:
             raise BundleError(
                 f"{bundle.path}: the tokenizer has {self._tokenizer.n_vocab} tokens, "
-                f"and the network {self._seq2seq.n_vocab}"
+                f"and the network writes {self._recogniser.n_vocab}"
             )
         cut = bundle.section("streaming", UtteranceConfig)
         self._vad = VoiceActivityDetection(Bundle(bundles.find(cut.vad)), threads)
@@ -93,6 +92,7 @@ class SpeechRecognition:
         *,
         sampling_rate: int | None = None,
         return_timestamps: bool = False,
+        language: str | None = None,
     ) -> Transcript: ...
     @overload
     def __call__(
@@ -101,6 +101,7 @@ class SpeechRecognition:
         *,
         sampling_rate: int | None = None,
         return_timestamps: bool = False,
+        language: str | None = None,
     ) -> list[Transcript]: ...
     def __call__(
         self,
@@ -108,6 +109,7 @@ class SpeechRecognition:
         *,
         sampling_rate: int | None = None,
         return_timestamps: bool = False,
+        language: str | None = None,
     ) -> Transcript | list[Transcript]:
         """The text of a clip of any length.
 
@@ -116,21 +118,25 @@ class SpeechRecognition:
                 gives a list of results.
             sampling_rate: of samples, in Hz; required with an array.
             return_timestamps: give `chunks`, one for each utterance, too.
+            language: what is spoken, "en", where the network knows several; None: it hears which.
 
         Raises:
-            InputError: when the audio cannot be used.
+            InputError: when the audio cannot be used, or there is no such language.
         """
-        if isinstance(inputs, list):
-            return [
-                self(item, sampling_rate=sampling_rate, return_timestamps=return_timestamps)
-                for item in inputs
-            ]
-        chunks = tuple(self.listen(inputs, sampling_rate=sampling_rate))
-        text = " ".join(chunk.text for chunk in chunks)
-        return Transcript(text, chunks if return_timestamps else None)
+
+        def answer(item: AudioInput) -> Transcript:
+            chunks = tuple(self.listen(item, sampling_rate=sampling_rate, language=language))
+            text = " ".join(chunk.text for chunk in chunks)
+            return Transcript(text, chunks if return_timestamps else None)
+
+        return each(inputs, answer) if isinstance(inputs, list) else answer(inputs)
 
     def listen(
-        self, source: AudioInput | Chunks, *, sampling_rate: int | None = None
+        self,
+        source: AudioInput | Chunks,
+        *,
+        sampling_rate: int | None = None,
+        language: str | None = None,
     ) -> Iterator[Chunk]:
         """The utterances of a stream, each as soon as it has ended; those without text left out.
 
@@ -138,18 +144,60 @@ class SpeechRecognition:
         run through the same path as fast as they can.
         """
         rate = self.sample_rate
+        generate = self._generate_in(language)
         chunks = stream(source, sampling_rate, rate)
         for span, waveform in self._vad.utterances(chunks, self._vad_config):
-            text = self.transcribe(waveform)
+            text = self._tokenizer.decode(generate(waveform)).strip()
             if text:
                 yield Chunk(text, (round(span.start / rate, 3), round(span.end / rate, 3)))
 
-    def transcribe(self, waveform: FloatArray) -> str:
+    def transcribe(self, waveform: FloatArray, language: str | None = None) -> str:
         """One utterance, (n_samples,) of at most what the network was trained for, as text."""
-        return self._tokenizer.decode(self._seq2seq.generate(self._features(waveform))).strip()
+        return self._tokenizer.decode(self._generate_in(language)(waveform)).strip()
 
     def trace(self, waveform: FloatArray) -> Trace:
-        """Each stage of one utterance: samples, the log-probability of each token, the text."""
-        samples = self._features(waveform)
-        logprobs = [np.log(softmax(logits).max()) for logits in self._seq2seq.steps(samples)]
-        return Trace(samples, np.array(logprobs, dtype=np.float32), self.transcribe(waveform))
+        """Each stage of one utterance: its features, the log-probability of each step's best
+        token, the text."""
+        logprobs = [np.log(softmax(logits).max()) for logits in self._recogniser.steps(waveform)]
+        return Trace(
+            self._features(waveform),
+            np.array(logprobs, dtype=np.float32),
+            self.transcribe(waveform),
+        )
+
+    def _generate_in(self, language: str | None) -> Callable[[FloatArray], list[int]]:
+        """What turns an utterance into token ids.
+
+        Raises:
+            InputError: when the network has no such language.
+        """
+        recogniser = self._recogniser
+        if isinstance(recogniser, Seq2Seq):
+            return partial(recogniser.generate, language=recogniser.language_id(language))
+        if language is not None:
+            raise InputError(f"language: there is no {language!r}; this network has no choice")
+        return recogniser.generate
+
+
+def _recogniser(bundle: Bundle, front_end: features.Features, threads: int) -> Ctc | Seq2Seq:
+    inputs = tensor(bundle.manifest.input)
+    if bundle.manifest.model.architecture == "ctc":
+        return Ctc(
+            bundle.section("decoding", CtcConfig),
+            front_end,
+            bundle.open_session("network", threads, inputs=inputs, outputs={"logits": 3}),
+        )
+    return Seq2Seq(
+        bundle.section("decoding", Seq2SeqConfig),
+        front_end,
+        bundle.open_session("encoder", threads, inputs=inputs),
+        bundle.open_session("decoder", threads),
+    )
+
+
+def _tokenizer(bundle: Bundle) -> Tokenizer | CharacterTokenizer:
+    entry = bundle.section("output", RecogniserOutput).tokenizer
+    text, name = bundle.read_text(entry.file), f"{bundle.path}/{entry.file}"
+    if entry.kind == "characters":
+        return CharacterTokenizer.from_json(text, name, entry.word_delimiter, entry.special)
+    return tokenizers.from_json(text, name)

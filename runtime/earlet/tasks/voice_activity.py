@@ -9,7 +9,8 @@ from earlet.arrays import FloatArray
 from earlet.bundle import Bundle
 from earlet.results import Segment
 from earlet.streaming.vad import SpeechProbability, Utterance, UtteranceStream, VadConfig
-from earlet.tasks.sound import AudioInput, Chunks, Trace, stream
+from earlet.tasks.sound import AudioInput, Chunks, stream
+from earlet.tasks.trace import Trace
 
 
 class VoiceActivityDetection:

@@ -1,0 +1,34 @@
+"""What a classifier's outputs are called, and how they become scores: the `output` section."""
+
+from dataclasses import dataclass
+
+from earlet.bundle import Bundle
+from earlet.decoding.classify import FunctionToApply
+from earlet.errors import BundleError
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassifierOutput:
+    """The bundle's `output` section."""
+
+    labels: str  # a file, one label a line in the order of the network's outputs
+    rejection: str | None = None  # the label that says: none of the others
+    function_to_apply: FunctionToApply = "softmax"  # makes scores of the network's outputs
+
+
+def read_labels(bundle: Bundle, n_outputs: int | None) -> tuple[str, ...]:
+    """The labels of a bundle whose network has so many outputs; None where it does not tell.
+
+    Raises:
+        BundleError: when a label is empty, or there are more or fewer than outputs.
+    """
+    name = bundle.section("output", ClassifierOutput).labels
+    labels = tuple(bundle.read_text(name).splitlines())
+    # Labels may repeat: two of ImageNet's thousand are called crane.
+    if not all(label.strip() for label in labels):
+        raise BundleError(f"{bundle.path}/{name}: has an empty label")
+    if n_outputs is not None and n_outputs != len(labels):
+        raise BundleError(
+            f"{bundle.path}: {len(labels)} labels, and the network has {n_outputs} outputs"
+        )
+    return labels

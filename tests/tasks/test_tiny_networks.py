@@ -1,0 +1,149 @@
+"""Clip classifiers and CTC, with networks so small that their answers are known beforehand."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+import earlet
+from earlet.arrays import FloatArray
+from earlet.errors import EarletError, InputError
+from earlet.verify import verify
+from earlet_quantize.graph import GraphBuilder, save
+from earlet_quantize.pack import pack
+
+RATE = 16_000
+FRAME = 320  # samples a CTC output
+PIECES = ["<pad>", "|", "E", "H", "L", "O"]
+DESCRIBED: dict[str, object] = {
+    "format": 1,
+    "name": "tiny",
+    "version": "1.0.0",
+    "license": "Apache-2.0",
+    "attribution": "none needed",
+    "source": "made by a test",
+    "input": {"kind": "waveform", "sample_rate": RATE},
+}
+
+
+def level_classifier() -> onnx.ModelProto:
+    """Logits of "above" and "below": the mean sample, and its negative."""
+    graph = GraphBuilder("level")
+    waveform = graph.input("waveform", np.float32, [1, "n_samples"])
+    mean = graph.node("ReduceMean", waveform, graph.integers(1), keepdims=1)
+    signs = graph.constant(np.array([[1, -1]], dtype=np.float32))
+    graph.output("logits", graph.node("Mul", mean, signs), np.float32, [1, 2])
+    return graph.model()
+
+
+def spelling_ctc() -> onnx.ModelProto:
+    """In every frame the token whose tenth is the first sample."""
+    graph = GraphBuilder("spelling")
+    waveform = graph.input("waveform", np.float32, [1, "n_samples"])
+    first = graph.node(
+        "Slice",
+        waveform,
+        graph.integers(0),
+        graph.integers(2**31),
+        graph.integers(1),
+        graph.integers(FRAME),
+    )
+    tenths = graph.node("Round", graph.node("Mul", first, graph.constant(np.float32(10))))
+    ids = graph.node("Cast", tenths, to=onnx.TensorProto.INT64)
+    depth = graph.integers(len(PIECES))
+    values = graph.constant(np.array([0, 9], dtype=np.float32))
+    logits = graph.node("OneHot", ids, depth, values)
+    graph.output("logits", logits, np.float32, [1, "n_outputs", len(PIECES)])
+    return graph.model()
+
+
+def spelled(*ids: int) -> FloatArray:
+    return np.repeat(np.array(ids, dtype=np.float32) / 10, FRAME)
+
+
+def packed(
+    folder: Path,
+    network: onnx.ModelProto,
+    files: dict[str, str],
+    example: FloatArray,
+    **described: object,
+) -> Path:
+    source = folder / "source"
+    source.mkdir()
+    save(network, source / "network.onnx")
+    for name, text in files.items():
+        (source / name).write_text(text, encoding="utf-8")
+    pack(source, folder / "tiny", {**DESCRIBED, **described}, example)
+    return folder / "tiny"
+
+
+@pytest.fixture
+def level(tmp_path: Path) -> Path:
+    return packed(
+        tmp_path,
+        level_classifier(),
+        {"labels.txt": "above\nbelow\n"},
+        np.full(RATE, 0.5, dtype=np.float32),
+        task="audio-classification",
+        model={"architecture": "classifier", "backend": "onnxruntime", "network": "network.onnx"},
+        output={"labels": "labels.txt", "function_to_apply": "sigmoid"},
+    )
+
+
+def test_a_whole_clip_is_classified_as_the_bundle_says(level: Path) -> None:
+    classify = earlet.pipeline("audio-classification", level)
+    clip = np.full(RATE, -0.5, dtype=np.float32)
+    best, other = classify(clip, sampling_rate=RATE)
+    assert (best.label, other.label) == ("below", "above")
+    np.testing.assert_allclose([best.score, other.score], [0.62246, 0.37754], atol=1e-5)
+    (softmax,) = classify(clip, sampling_rate=RATE, top_k=1, function_to_apply="softmax")
+    assert softmax.score == pytest.approx(0.73106, abs=1e-5)
+    (logit,) = classify(clip, sampling_rate=RATE, top_k=1, function_to_apply="none")
+    assert logit.score == pytest.approx(0.5, abs=1e-3)
+
+
+def test_a_clip_classifier_proves_itself_and_does_not_listen(level: Path) -> None:
+    assert [stage.passed for stage in verify(level)] == [True] * 5
+    classify = earlet.pipeline("audio-classification", level)
+    with pytest.raises(InputError, match="a stream needs a bundle with a `streaming` section"):
+        next(classify.listen(np.zeros(RATE, dtype=np.float32), sampling_rate=RATE))
+
+
+def test_a_spotter_scores_commands_by_softmax_only() -> None:
+    spotter = earlet.pipeline("audio-classification")
+    with pytest.raises(InputError, match="function_to_apply"):
+        spotter(np.zeros(RATE), sampling_rate=RATE, function_to_apply="sigmoid")
+
+
+def ctc(folder: Path, pieces: list[str], blank: int = 0) -> Path:
+    return packed(
+        folder,
+        spelling_ctc(),
+        {"vocab.json": json.dumps({piece: i for i, piece in enumerate(pieces)})},
+        spelled(3, 2, 4, 0, 4, 5, 1, 3, 5),
+        task="automatic-speech-recognition",
+        model={"architecture": "ctc", "backend": "onnxruntime", "network": "network.onnx"},
+        output={"tokenizer": {"kind": "characters", "file": "vocab.json", "special": ["<pad>"]}},
+        decoding={"blank": blank, "min_samples": 400},
+        streaming={
+            "vad": "vad",
+            "min_silence_ms": 500,
+            "speech_pad_ms": 100,
+            "max_speech_s": 20.0,
+        },
+    )
+
+
+def test_a_ctc_network_writes_what_its_frames_spell(tmp_path: Path) -> None:
+    bundle = ctc(tmp_path, PIECES)
+    recognise = earlet.pipeline("automatic-speech-recognition", bundle)
+    assert recognise.transcribe(spelled(3, 3, 2, 4, 0, 4, 5, 5, 1, 1, 3, 5)) == "HELLO HO"
+    assert recognise.transcribe(spelled(3)) == ""
+    assert [stage.detail for stage in verify(bundle)][-1] == '"HELLO HO"'
+
+
+def test_a_vocabulary_of_another_size_than_the_network_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(EarletError, match="the tokenizer has 5 tokens, and the network writes 6"):
+        ctc(tmp_path, PIECES[:-1])
