@@ -10,7 +10,8 @@ its weights. `GraphBuilder` keeps such code close to the formulas:
     model = graph.model()
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -93,27 +94,79 @@ def _value_info(name: str, dtype: npt.DTypeLike, shape: Shape) -> onnx.ValueInfo
     return helper.make_tensor_value_info(name, element, list(shape))
 
 
+def graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
+    """A graph and, depth first, those inside it: the branches of an `If`, the bodies of loops."""
+    yield graph
+    for node in graph.node:
+        for body in bodies(node):
+            yield from graphs(body)
+
+
+def bodies(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
+    """The graphs that are attributes of a node: branches of an `If`, the body of a loop."""
+    for attribute in node.attribute:
+        if attribute.HasField("g"):
+            yield attribute.g
+        yield from attribute.graphs
+
+
+def uses(node: onnx.NodeProto) -> Iterator[str]:
+    """The values that a node reads, once for each time; its bodies may read values around it."""
+    yield from node.input
+    for body in bodies(node):
+        for inner in body.node:
+            yield from uses(inner)
+        yield from (output.name for output in body.output)
+
+
 def initializers(graph: onnx.GraphProto) -> dict[str, npt.NDArray[Any]]:
     """The arrays that a graph stores, by name."""
     return {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
 
 
+def store(graph: onnx.GraphProto, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Make these the arrays that a graph stores, all others gone."""
+    replace(graph.initializer, (numpy_helper.from_array(a, name) for name, a in arrays.items()))
+
+
+def users(graph: onnx.GraphProto) -> dict[str, list[onnx.NodeProto]]:
+    """The nodes that read each value, by its name; see `uses`."""
+    found: dict[str, list[onnx.NodeProto]] = defaultdict(list)
+    for node in graph.node:
+        for name in uses(node):
+            found[name].append(node)
+    return found
+
+
+def attributes(node: onnx.NodeProto) -> dict[str, Any]:
+    """The values of a node's attributes, by name; those that it leaves out are not there."""
+    return {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
+
+
 def rename(graph: onnx.GraphProto, names: Mapping[str, str]) -> None:
     """Give values of a graph other names, wherever they occur."""
-    for value in [*graph.input, *graph.output, *graph.value_info, *graph.initializer]:
-        value.name = names.get(value.name, value.name)
-    for node in graph.node:
-        node.input[:] = [names.get(name, name) for name in node.input]
-        node.output[:] = [names.get(name, name) for name in node.output]
+    for inner in graphs(graph):
+        for value in [*inner.input, *inner.output, *inner.value_info, *inner.initializer]:
+            value.name = names.get(value.name, value.name)
+        for node in inner.node:
+            node.input[:] = [names.get(name, name) for name in node.input]
+            node.output[:] = [names.get(name, name) for name in node.output]
 
 
 def prune(graph: onnx.GraphProto) -> None:
-    """Remove the nodes, stored arrays and inputs that no output of the graph depends on."""
+    """Remove the nodes, stored arrays and inputs that no output of the graph depends on.
+
+    Bodies of the nodes that stay are pruned, too, but for their inputs, which are counted.
+    """
     needed = {output.name for output in graph.output}
     kept: list[onnx.NodeProto] = []
     for node in reversed(graph.node):  # ONNX demands topological order: users come after
         if needed.intersection(node.output):
-            needed.update(node.input)
+            for body in bodies(node):
+                inputs = list(body.input)
+                prune(body)
+                replace(body.input, inputs)
+            needed.update(uses(node))
             kept.append(node)
     replace(graph.node, reversed(kept))
     replace(graph.initializer, [i for i in graph.initializer if i.name in needed])

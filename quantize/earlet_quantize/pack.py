@@ -1,38 +1,39 @@
 """Packing: files and a manifest become a bundle that can prove itself.
 
-    source folder + manifest + one waveform -> files listed with their SHA-256
-        -> the waveform's trace through every stage -> golden.npz -> bundle.yaml -> verified
+    source folder + manifest + one example -> files listed with their SHA-256
+        -> the example's trace through every stage -> golden.npz -> bundle.yaml -> verified
 
 The bundle is put together beside its place and renamed when `earlet verify` passes, so that
-nothing half written ever has its name.
+nothing half written ever has its name. The network may be a stranger's: it runs for the first time
+in a process of its own.
 """
 
 import hashlib
 import io
 import json
 import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import yaml
 
-from earlet import verify
-from earlet.arrays import AnyArray, FloatArray, as_waveform
+from earlet import tasks, verify
+from earlet.arrays import AnyArray
 from earlet.bundle import MANIFEST, Bundle
 from earlet.errors import BundleError
-from earlet.tasks import open_bundle
+from earlet.tasks.trace import Example, from_golden, to_golden
+from earlet_quantize.bounded import run_bounded
+from earlet_quantize.staging import staged
 
 GOLDEN = "golden.npz"
-INT16_FULL_SCALE = 32768
 
 
 def pack(
     source: Path,
     out: Path,
     manifest: Mapping[str, object],
-    waveform: FloatArray,
+    example: Example,
     *,
     features_tolerance: float = 1e-4,
     network_tolerance: float = 1e-3,
@@ -42,16 +43,18 @@ def pack(
     Args:
         source: a folder of just the bundle's files; a bundle.yaml and golden.npz of a previous
             packing are replaced.
-        out: the bundle's folder; what stands there is replaced.
+        out: the bundle's folder; a bundle that stands there is replaced.
         manifest: what bundle.yaml is to say, but `files` and `golden`.
-        waveform: the golden input, (n_samples,) at the input's sample rate; kept as int16.
+        example: the golden input, see `earlet/tasks/trace.py`; a waveform is kept as int16.
         features_tolerance: largest absolute difference that `earlet verify` accepts.
         network_tolerance: the same for the network's outputs.
 
     Raises:
         BundleError: when the bundle cannot be opened, or does not verify.
+        ModelFileError: when a network cannot be run, crashes, or does not come to an end.
+        QuantizeError: when `out` cannot be written.
     """
-    samples = np.clip(np.rint(waveform * INT16_FULL_SCALE), -32768, 32767).astype(np.int16)
+    kept = to_golden(example)
     document = {
         **manifest,
         "golden": {
@@ -60,28 +63,40 @@ def pack(
             "network_tolerance": network_tolerance,
         },
     }
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as scratch:
-        # Named like the bundle, for that is what messages show.
-        staged = Path(scratch) / out.name
-        shutil.copytree(source, staged)
-        empty = {"waveform": samples}
-        _write(staged, document, empty)
-        trace = open_bundle(Bundle(staged)).trace(as_waveform(samples))
-        golden = {
-            "waveform": samples,
-            "manifest": np.array(verify.constants(document)),
-            "features": trace.features,
-            "network": trace.network,
-            "result": np.array(json.dumps(trace.result)),
-        }
-        _write(staged, document, golden)
-        for stage in verify.verify(staged):
+    with staged(out, replace=True) as folder:
+        _copy(source, folder)
+        _write(folder, document, kept)
+        Bundle(folder)  # a manifest that is not what it must be is told before anything runs
+        arrays = {"bundle": np.array(str(folder)), **kept}
+        trace = run_bounded(_trace, arrays, name=str(out))
+        constants = np.array(verify.constants(document))
+        _write(folder, document, {**kept, "manifest": constants, **trace})
+        for stage in verify.verify(folder):
             if not stage.passed:
                 raise BundleError(f"{out}: does not verify: {stage.name}: {stage.detail}")
-        if out.exists():
-            out.rename(Path(scratch) / "replaced")
-        staged.rename(out)
+
+
+def _copy(source: Path, folder: Path) -> None:
+    """The contents alone: a folder for its owner only must not make a bundle for its owner only."""
+    folder.mkdir()
+    for path in _files(source):
+        copy = folder / path.relative_to(source)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _trace(arrays: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
+    """What the golden file is to expect."""
+    trace = tasks.trace(Bundle(str(arrays["bundle"])), from_golden(arrays))
+    return {
+        "features": trace.features,
+        "network": trace.network,
+        "result": np.array(json.dumps(trace.result)),
+    }
 
 
 def _write(folder: Path, document: Mapping[str, object], golden: Mapping[str, AnyArray]) -> None:
@@ -89,7 +104,7 @@ def _write(folder: Path, document: Mapping[str, object], golden: Mapping[str, An
     np.savez(buffer, **golden)  # type: ignore[arg-type]
     (folder / GOLDEN).write_bytes(buffer.getvalue())
     files = {}
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+    for path in _files(folder):
         name = path.relative_to(folder).as_posix()
         if name != MANIFEST:
             data = path.read_bytes()

