@@ -1,0 +1,101 @@
+"""Whisper: two graphs written anew from the published ones, and the ids that its decoding needs.
+
+| fact | from |
+|---|---|
+| sizes of the network | config.json |
+| log-mel constants | preprocessor_config.json: WhisperFeatureExtractor, documented defaults |
+| ids of the prompt, suppressed tokens | generation_config.json; by default none is suppressed |
+| positions | config.json `max_target_positions` |
+
+The range of frequencies and the scaling of the spectrogram cannot be chosen; they are in the source
+of WhisperFeatureExtractor (transformers 4.57). Timestamps begin after `no_timestamps_token_id`
+(`WhisperTimeStampLogitsProcessor`).
+"""
+
+from collections.abc import Mapping
+
+from earlet.audio.resample import MAX_RATE_HZ
+from earlet_quantize.errors import FolderError
+from earlet_quantize.huggingface import seq2seq
+from earlet_quantize.huggingface.draft import Draft
+from earlet_quantize.huggingface.folder import GENERATION, Facts, Folder, Variant, agree
+from earlet_quantize.huggingface.speech import extractor
+from earlet_quantize.networks import whisper
+from earlet_quantize.networks.whisper_weights import from_onnx
+
+LOG_MEL: dict[str, object] = {
+    "f_min": 0.0,
+    "f_max": 8_000.0,
+    "log_floor": 1e-10,
+    "dynamic_range": 8.0,
+    "mean": -4.0,
+    "std": 4.0,
+}
+
+NOT_SUPPRESSED: dict[str, object] = {"suppress_tokens": (), "begin_suppress_tokens": ()}
+
+
+def recognise(folder: Folder, config: Facts, variant: Variant) -> Draft:
+    """Whisper of any size, English or multilingual."""
+    section = log_mel(extractor(folder, "WhisperFeatureExtractor"), config)
+    ids = decoding(folder.facts(GENERATION).over(NOT_SUPPRESSED), config)
+    config.expect("activation_function", "gelu")
+    config.expect("scale_embedding", False)
+    sizes = whisper.WhisperConfig(
+        n_mels=config.count("num_mel_bins"),
+        n_vocab=config.count("vocab_size"),
+        d_model=config.count("d_model"),
+        encoder_layers=config.count("encoder_layers", seq2seq.MAX_LAYERS),
+        encoder_heads=config.count("encoder_attention_heads"),
+        encoder_width=config.count("encoder_ffn_dim"),
+        decoder_layers=config.count("decoder_layers", seq2seq.MAX_LAYERS),
+        decoder_heads=config.count("decoder_attention_heads"),
+        decoder_width=config.count("decoder_ffn_dim"),
+        n_frames=config.count("max_source_positions"),
+        n_positions=config.count("max_target_positions"),
+    )
+    published = seq2seq.read_networks(folder, variant)
+    try:
+        weights = from_onnx(sizes, *published)
+    except FolderError as problem:
+        raise FolderError(f"{folder.path}: {problem}") from None
+    networks = seq2seq.Networks(whisper.encoder(sizes, weights), whisper.decoder(sizes, weights))
+    return seq2seq.recogniser(folder, config, networks, section, ids)
+
+
+def log_mel(facts: Facts, config: Facts) -> dict[str, object]:
+    """The bundle's `input` section."""
+    agree(facts, "feature_size", config, "num_mel_bins")
+    rate, hop = facts.count("sampling_rate", MAX_RATE_HZ), facts.count("hop_length")
+    seconds = facts.count("chunk_length")
+    n_frames = 2 * config.count("max_source_positions")  # halved by the second convolution
+    if seconds * rate != n_frames * hop:
+        facts.refuse("chunk_length", f"{n_frames} frames, as config.json's max_source_positions")
+    return {
+        "kind": "log-mel",
+        "sample_rate": rate,
+        "n_fft": facts.count("n_fft"),
+        "hop_length": hop,
+        "n_mels": facts.count("feature_size"),
+        "pad_seconds": float(seconds),
+        **LOG_MEL,
+    }
+
+
+def decoding(generation: Facts, config: Facts) -> dict[str, object]:
+    """The bundle's `decoding` section."""
+    no_timestamps = generation.get("no_timestamps_token_id", int)
+    ids: dict[str, object] = {
+        "bos": generation.get("decoder_start_token_id", int),
+        "eos": generation.get("eos_token_id", int),
+        "no_timestamps": no_timestamps,
+        "timestamp_begin": no_timestamps + 1,
+        "suppress": generation.get("suppress_tokens", tuple[int, ...]),
+        "begin_suppress": generation.get("begin_suppress_tokens", tuple[int, ...]),
+        "max_tokens": config.count("max_target_positions"),
+    }
+    if generation.get("is_multilingual", bool):
+        languages = generation.get("lang_to_id", Mapping[str, int])  # type: ignore[type-abstract]
+        ids["languages"] = {name.strip("<|>"): token for name, token in languages.items()}
+        ids["tasks"] = generation.get("task_to_id", Mapping[str, int])  # type: ignore[type-abstract]
+    return ids

@@ -1,0 +1,158 @@
+"""Every family: imported, packed, verified, and held to what transformers computes.
+
+The folders are tiny networks with random weights; tests/golden/huggingface holds them and, made on
+the same machine by PyTorch, the features, logits and answers of transformers 4.57.6.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from earlet import tasks
+from earlet.bundle import Bundle
+from earlet.decoding.classify import softmax
+from earlet.image import file as image
+from earlet.results import Transcript
+from earlet.tasks.trace import Example
+from earlet.verify import verify
+from earlet_quantize.huggingface import IMPORTERS, Imported, write
+
+# Family -> largest difference of features. Text: ids, which are equal. Pictures: transformers
+# rounds to float32 at every step, here once. AST: sums of a spectrum in another order.
+FEATURES = {
+    "wav2vec2-ctc": 1e-6,
+    "wav2vec2": 1e-6,
+    "hubert-ctc": 0,
+    "hubert": 0,
+    "ast": 5e-5,
+    "vit": 1e-6,
+    "deit": 1e-6,
+    "mobilenet-v1": 1e-6,
+    "mobilenet-v2": 1e-6,
+    "efficientnet": 1e-6,
+    "convnext": 1e-6,
+    "bert": 0,
+    "distilbert": 0,
+    "roberta": 0,
+    "xlm-roberta": 0,
+    "deberta-v2": 0,
+    "whisper": 1e-5,
+    "moonshine": 0,
+}
+LOGITS = (
+    2e-5  # largest difference of logits, of which the largest is about 10, or of a log-probability
+)
+SCORES = 1e-5
+# What tests/recipes/tiny_folders used.
+START, N_SAMPLES = 16_000, 12_000
+TEXT = "Naïve cafés in Zürich don't open before 10:30, do they? 北京 42"
+PAIR = {"text": "How many people live here?", "text_pair": "About 3,500 live in the valley."}
+OF_PAIRS = ("bert", "roberta")
+
+
+@pytest.fixture
+def example(family: str, folders: Path, golden: Path) -> Example:
+    """What transformers was given."""
+    config = json.loads((folders / family / "config.json").read_text())
+    if "image_size" in config:
+        return image.load(folders / "photo.png")
+    if (folders / family / "preprocessor_config.json").exists():
+        speech = golden / "whisper" / "1272-128104-0000.wav"
+        waveform: Example
+        waveform, _ = soundfile.read(speech, dtype="float32", start=START, frames=N_SAMPLES)
+        return waveform
+    return PAIR if family in OF_PAIRS else TEXT
+
+
+@pytest.mark.usefixtures("in_process")
+@pytest.mark.parametrize("family", FEATURES)
+def test_a_folder_becomes_a_bundle_that_answers_as_transformers(
+    family: str,
+    example: Example,
+    folders: Path,
+    read: Callable[[Path], Imported],
+    tmp_path: Path,
+) -> None:
+    write(read(folders / family), tmp_path / family)
+    assert [stage.name for stage in verify(tmp_path / family) if not stage.passed] == []
+    bundle = Bundle(tmp_path / family)
+    trace = tasks.trace(bundle, example)
+    expected = np.load(folders / f"{family}.npz")
+    features = expected["features"]
+    if bundle.manifest.input["kind"] == "log-mel":
+        features = features.T  # time goes down the rows here
+    np.testing.assert_allclose(trace.features, features, rtol=0, atol=FEATURES[family])
+    logits = expected["logits"]
+    if bundle.manifest.task == "automatic-speech-recognition":
+        logits = np.log(softmax(logits).max(axis=-1))
+    np.testing.assert_allclose(trace.network, logits, rtol=0, atol=LOGITS)
+    answer = answer_to(bundle, example)
+    theirs = json.loads(str(expected["answer"]))
+    if isinstance(answer, Transcript):
+        assert answer.text == theirs["text"]
+    else:
+        assert [c.label for c in answer] == [c["label"] for c in theirs]
+        np.testing.assert_allclose(
+            [c.score for c in answer], [c["score"] for c in theirs], rtol=0, atol=SCORES
+        )
+
+
+def answer_to(bundle: Bundle, example: Any) -> Any:
+    """What the bundle's own pipeline says."""
+    task: Any = tasks.open_bundle(bundle)
+    if bundle.manifest.task == "automatic-speech-recognition":
+        return Transcript(task.transcribe(example))
+    if bundle.manifest.task == "audio-classification":
+        return task(example, sampling_rate=16_000)
+    return task(example)
+
+
+@pytest.mark.usefixtures("in_process")
+@pytest.mark.parametrize("family", ["bert", "distilbert", "roberta", "xlm-roberta", "deberta-v2"])
+def test_a_long_text_is_cut_to_what_the_network_has_room_for(
+    family: str,
+    copy: Callable[[str], Path],
+    edit: Callable[..., None],
+    read: Callable[[Path], Imported],
+    tmp_path: Path,
+) -> None:
+    folder = copy(family)
+    edit(folder / "tokenizer_config.json", model_max_length=...)  # so that the positions decide
+    write(read(folder), tmp_path / "bundle")
+    trace = tasks.trace(Bundle(tmp_path / "bundle"), 100 * TEXT)  # one more would be out of range
+    assert len(trace.features) == 64
+
+
+@pytest.mark.usefixtures("in_process")
+def test_labels_may_repeat(
+    copy: Callable[[str], Path],
+    edit: Callable[..., None],
+    read: Callable[[Path], Imported],
+    tmp_path: Path,
+) -> None:
+    folder = copy("bert")
+    edit(folder / "config.json", id2label={"0": "crane", "1": "cat", "2": "crane"})
+    write(read(folder), tmp_path / "bundle")
+    answer = answer_to(Bundle(tmp_path / "bundle"), TEXT)
+    assert sorted(c.label for c in answer) == ["cat", "crane", "crane"]
+
+
+def test_importing_twice_gives_the_same_bytes(
+    folders: Path, read: Callable[[Path], Imported]
+) -> None:
+    first, second = (read(folders / "whisper") for _ in range(2))
+    assert first.files == second.files
+    assert first.manifest == second.manifest
+
+
+def test_every_importer_has_a_folder(folders: Path) -> None:
+    classes = {
+        json.loads(path.read_text())["architectures"][0] for path in folders.glob("*/config.json")
+    }
+    untested = {"DeiTForImageClassification"}  # the same but for its second head
+    assert classes == IMPORTERS.keys() - untested
