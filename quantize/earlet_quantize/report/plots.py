@@ -1,0 +1,138 @@
+"""The report's plots as SVG, narrow enough for a phone. The same record gives the same bytes."""
+
+import io
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from earlet_quantize.measure.results import Candidate, Quantization
+
+WIDTH = 4.2  # inches; with 9 points the text is 10 pixels high where the page is 360 wide
+ROW = 0.26  # inches a bar
+INTERVAL_ROW = 0.42  # inches an interval, with its figure above
+MARGIN = 0.7  # inches above and below the bars, for the axis
+MAX_LAYERS = 20  # the worst, of networks that have hundreds
+GREY, BLUE, RED = "#8a8f98", "#2463a8", "#b3401f"
+STYLE = {
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "earlet",  # else the ids of an SVG's parts are random
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "ytick.left": False,
+}
+
+
+def noise(candidate: Candidate) -> str:
+    """The signal-to-noise ratio of the layers that lose most, in the order of the graph."""
+    worst = sorted(candidate.noise, key=lambda layer: layer.snr_db)[:MAX_LAYERS]
+    layers = [layer for layer in candidate.noise if layer in worst]
+    names = [_short(f"{layer.name} ({layer.op_type})") for layer in layers]
+
+    def paint(axes: Any) -> None:
+        places = range(len(names))  # two names may be equal once they are short
+        axes.barh(places, [layer.snr_db for layer in layers], color=BLUE, height=0.7)
+        axes.set_yticks(places, names)
+        axes.margins(y=0.01)
+        axes.set_xlabel("SNR, dB (more is better)")
+
+    return _svg(paint, ROW * len(layers))
+
+
+def size(record: Quantization) -> str:
+    """Bytes of weights by the operator that uses them, float and every candidate."""
+    networks = {"float": record.float_size.by_operator} | {
+        candidate.scheme: candidate.size.by_operator
+        for candidate in record.candidates
+        if candidate.size is not None
+    }
+    operators = sorted({name for sizes in networks.values() for name in sizes})
+
+    def paint(axes: Any) -> None:
+        left = dict.fromkeys(networks, 0.0)
+        for operator in operators:
+            widths = {name: sizes.get(operator, 0) / 1e6 for name, sizes in networks.items()}
+            axes.barh(
+                list(networks), list(widths.values()), 0.7, list(left.values()), label=operator
+            )
+            left = {name: start + widths[name] for name, start in left.items()}
+        axes.set_xlabel("weights, MB")
+        axes.figure.legend(frameon=False, fontsize=8, loc="outside upper left", ncols=2)
+
+    return _svg(paint, ROW * (len(networks) + len(operators) // 2))
+
+
+def latency(record: Quantization) -> str:
+    """CPU time as a ratio to float, with its interval; beyond the line is slower."""
+    rows = [
+        _Interval(c.scheme, c.latency.ratio, c.latency.low, c.latency.high, _color(c))
+        for c in record.candidates
+        if c.latency is not None
+    ]
+    return _svg(
+        lambda axes: _intervals(axes, rows, "CPU time / float", 1.0), INTERVAL_ROW * len(rows)
+    )
+
+
+def drop(record: Quantization) -> str:
+    """Percentage points lost, with their interval; the line is what float does."""
+    rows = [
+        _Interval(c.scheme, c.accuracy.drop, c.accuracy.low, c.accuracy.high, _color(c))
+        for c in record.candidates
+        if c.accuracy is not None
+    ]
+
+    def paint(axes: Any) -> None:
+        _intervals(axes, rows, "percentage points worse than float", 0.0)
+        axes.axvline(record.limits.max_drop, color=RED, linewidth=1, linestyle="--")
+
+    return _svg(paint, INTERVAL_ROW * len(rows))
+
+
+class _Interval(NamedTuple):
+    name: str
+    value: float
+    low: float
+    high: float
+    color: str
+
+
+def _intervals(axes: Any, rows: Sequence[_Interval], label: str, reference: float) -> None:
+    for row in rows:
+        axes.plot([row.low, row.high], [row.name] * 2, color=row.color, linewidth=2)
+        axes.plot([row.value], [row.name], "o", color=row.color, markersize=6)
+        axes.annotate(
+            f"{row.value:.2f}",
+            (row.value, row.name),
+            (0, 6),
+            textcoords="offset points",
+            ha="center",
+        )
+    axes.axvline(reference, color=GREY, linewidth=1)
+    axes.set_xlabel(f"{label} (less is better)")
+    axes.margins(x=0.15, y=0.5)
+
+
+def _svg(paint: Callable[[Any], None], height: float) -> str:
+    """One plot, `height` inches but its axis, without pyplot: no display, nothing stays open."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    with rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, MARGIN + height), layout="constrained")
+        axes = figure.subplots()
+        paint(axes)
+        axes.invert_yaxis()  # rows from the top, as they are read
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]  # the page has a document type of its own
+
+
+def _color(candidate: Candidate) -> str:
+    return BLUE if candidate.refusal is None else RED
+
+
+def _short(name: str, limit: int = 34) -> str:
+    return name if len(name) <= limit else "…" + name[-limit + 1 :]
