@@ -12,6 +12,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 TFLITE := .venv-tflite
 TFLITE_PIP := $(TFLITE)/bin/python -m pip install --quiet --disable-pip-version-check
 export OMP_NUM_THREADS := 1
+# onnxruntime reports to its maker unless this is set before it is imported; earlet sets it, too.
+export ORT_DISABLE_TELEMETRY := 1
 
 .PHONY: demo test lint unit wheel test-tflite-runtime listen clean
 

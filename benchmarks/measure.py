@@ -21,6 +21,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy reads it
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # as earlet does, before onnxruntime reads it
 os.environ["TRANSFORMERS_NO_ADVISORY_WARNINGS"] = "1"  # that there is no torch is as wanted
 
 import kaldi_native_fbank

@@ -144,6 +144,12 @@ def test_a_ctc_network_writes_what_its_frames_spell(tmp_path: Path) -> None:
     assert [stage.detail for stage in verify(bundle)][-1] == '"HELLO HO"'
 
 
+def test_a_ctc_network_has_no_choice_of_languages(tmp_path: Path) -> None:
+    recognise = earlet.pipeline("automatic-speech-recognition", ctc(tmp_path, PIECES))
+    with pytest.raises(InputError, match="there is no 'en'; this network has no choice"):
+        recognise.transcribe(spelled(3), language="en")
+
+
 def test_a_vocabulary_of_another_size_than_the_network_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EarletError, match="the tokenizer has 5 tokens, and the network writes 6"):
         ctc(tmp_path, PIECES[:-1])

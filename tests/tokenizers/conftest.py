@@ -45,8 +45,11 @@ REPLACED = {
 }  # fmt: skip
 
 
-def make_charsmap(replaced: Mapping[str, str]) -> bytes:
-    """A character map as SentencePiece stores it; see earlet/tokenizers/charsmap.py."""
+def make_charsmap(replaced: Mapping[str, str], n_unused: int = 0) -> bytes:
+    """A character map as SentencePiece stores it; see earlet/tokenizers/charsmap.py.
+
+    `n_unused` units come between the first and the others, so that offsets grow long.
+    """
     trie: Node = {}
     strings = b""
     for key, value in replaced.items():
@@ -56,11 +59,15 @@ def make_charsmap(replaced: Mapping[str, str]) -> bytes:
         node[0] = len(strings)  # the value of a key that ends here
         strings += value.encode() + b"\0"
     units: dict[int, int] = {}
-    blocks = count(256, 256)  # one for the children of each node: room is cheap, and none collide
+    blocks = count(256 + n_unused // 256 * 256, 256)  # a block of 256 for the children of a node
 
     def place(node: Node, at: int, label: int) -> None:
-        base = next(blocks)
-        units[at] = (at ^ base) << 10 | (0 in node) << 8 | label
+        base = (
+            next(blocks) | at % 256
+        )  # so that the offset ends in eight zeros, which may be left out
+        offset = at ^ base
+        long = offset >= 1 << 21
+        units[at] = (offset >> 8 if long else offset) << 10 | long << 9 | (0 in node) << 8 | label
         for byte, child in node.items():
             if byte == 0:
                 units[base] = 1 << 31 | child
@@ -68,12 +75,14 @@ def make_charsmap(replaced: Mapping[str, str]) -> bytes:
                 place(child, base ^ byte, byte)
 
     place(trie, 0, 0)
-    packed = b"".join(units.get(i, 0).to_bytes(4, "little") for i in range(next(blocks)))
+    packed = bytearray(4 * next(blocks))
+    for i, unit in units.items():
+        packed[4 * i : 4 * i + 4] = unit.to_bytes(4, "little")
     return len(packed).to_bytes(4, "little") + packed + strings
 
 
 @pytest.fixture(scope="session")
-def charsmap() -> Callable[[Mapping[str, str]], bytes]:
+def charsmap() -> Callable[..., bytes]:
     """Makes a character map of what replaces what."""
     return make_charsmap
 
@@ -108,7 +117,9 @@ def byte_level(*, roberta: bool) -> Tokenizer:
         show_progress=False,
     )
     tokenizer.train_from_iterator(SENTENCES, trainer)
-    tokenizer.add_tokens([AddedToken("<|0.00|>"), AddedToken("born free", rstrip=True)])
+    tokenizer.add_tokens(
+        [AddedToken("<|0.00|>"), AddedToken("born"), AddedToken("born free", rstrip=True)]
+    )
     tokenizer.add_special_tokens([AddedToken("<mask>", lstrip=True, normalized=False)])
     tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
     if roberta:
@@ -142,6 +153,7 @@ def unigram(
         show_progress=False,
     )
     tokenizer.train_from_iterator(SENTENCES, trainer)
+    tokenizer.add_tokens([AddedToken("Rights AND")])  # looked for as the normaliser writes it
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>",
         pair="<s> $A </s> </s> $B </s>",

@@ -1,6 +1,8 @@
 """Text to ids and back, held to the Rust `tokenizers`: any text, by every kind of tokenizer."""
 
+import json
 import unicodedata
+from itertools import product
 from typing import NamedTuple
 
 import pytest
@@ -18,7 +20,8 @@ FRAGMENTS = [
     "'s", "'LL", "n't", " .", "``", "''", "  ", "\r\n", "\t", "\u00a0", "\u200d", "▁", "▁▁",
     "<0x41>", "\u039f\u0394\u039f\u03a3", "İ", "\ufb01", "①", "Å", "A\u030a", "e\u0301\u0301",
     "한글", "中文", "न\u093c", "\u0605a", "ⅷ", "²", "\x00", "\ufffd", "😀", "❤\ufe0f\u200d🔥",
-    "Menschen", " and rights", "x" * 21, "1,000",
+    "Menschen", " and rights", "rights and", "e" * 20, "e" * 21, "1,000", " we'll",
+    "a", "B", " ", "<mask> ", "born",
 ]  # fmt: skip
 
 
@@ -33,9 +36,9 @@ def is_young(char: str) -> bool:
 
 YOUNG = "".join(filter(is_young, map(chr, [*range(0xD800), *range(0xE000, 0x20000)])))
 characters = st.characters(exclude_categories=("Cs", "Cn"), exclude_characters=YOUNG)
-texts = st.lists(st.sampled_from(FRAGMENTS) | st.text(characters, max_size=4), max_size=12).map(
-    "".join
-)
+texts = st.lists(
+    st.sampled_from(FRAGMENTS) | st.text(characters, max_size=4), min_size=3, max_size=25
+).map("".join)
 
 
 class Both(NamedTuple):
@@ -54,6 +57,12 @@ def test_any_text_and_pair_get_the_ids_of_tokenizers(
 ) -> None:
     theirs = both.theirs.encode(text, pair)
     assert both.ours.encode(text, pair) == (theirs.ids, theirs.type_ids)
+
+
+def test_every_two_fragments_have_the_ids_of_tokenizers(both: Both) -> None:
+    for first in FRAGMENTS:
+        text = "".join(first + second for second in FRAGMENTS)
+        assert both.ours.encode(text).ids == both.theirs.encode(text).ids
 
 
 @given(text=texts)
@@ -113,3 +122,20 @@ def test_what_is_no_text_is_refused(both: Both, text: object) -> None:
 def test_an_id_outside_the_vocabulary_is_refused(both: Both, i: int) -> None:
     with pytest.raises(BundleError, match=f"token {i} is not in the vocabulary"):
         both.ours.decode([i])
+
+
+@pytest.mark.parametrize(
+    "vocab",
+    [
+        [["?", 0.0], ["a", -1.0], ["b", -1.0], ["ab", -2.0]],  # both ways are as likely
+        [["?", 0.0], ["a", -1.0], ["b", -1.0], ["bab", -2.5], ["ab", -1.5]],
+        [["?", 0.0], ["a", 1.0], ["ab", -1.0], ["ba", -2.0]],  # "b" alone is unknown
+        [["?", 0.0], ["a", -3.0], ["a", -1.0], ["aa", -2.5]],  # a piece that is there twice
+        [["ab", -1.5], ["a", -1.0], ["b", -1.0]],  # a piece that stands for unknown characters
+    ],
+)
+def test_scores_decide_as_in_tokenizers(vocab: list[list[object]]) -> None:
+    document = json.dumps({"model": {"type": "Unigram", "vocab": vocab, "unk_id": 0}})
+    ours, theirs = tokenizers.from_json(document, "t.json"), Tokenizer.from_str(document)
+    for text in map("".join, product("abx", repeat=5)):
+        assert ours.encode(text).ids == theirs.encode(text).ids

@@ -1,6 +1,7 @@
 """tokenizer.json: the one that ships, and what in others is refused."""
 
 import json
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,30 @@ def test_a_model_alone_is_a_tokenizer(model: dict[str, Any], typed: bool) -> Non
     ours = tokenizers.from_json(json.dumps({"model": model}), "t.json")
     theirs = Tokenizer.from_str(json.dumps({"version": "1.0", "model": {**model}}))
     assert ours.encode("aa").ids == theirs.encode("aa").ids
+
+
+@pytest.mark.parametrize(
+    "pre_tokenizer", [None, {"type": "Metaspace", "replacement": "\u2581", "split": False}]
+)
+@pytest.mark.parametrize(
+    "merges",
+    [
+        ["\u2581 a", "a b", "\u2581 \u2581", "\u2581a b"],
+        ["a b", "b \u2581", "ab \u2581"],  # joins across the end of a word
+        ["a b", "b b", "a b"],  # the last of two like merges counts
+    ],
+    ids=["within words", "across", "twice"],
+)
+def test_a_text_that_is_one_word_is_joined_as_in_tokenizers(
+    pre_tokenizer: dict[str, Any] | None, merges: list[str]
+) -> None:
+    pieces = dict.fromkeys(["\u2581", "a", "b", *(merge.replace(" ", "") for merge in merges)])
+    vocab = {piece: i for i, piece in enumerate(pieces)}
+    document = {"model": {"type": "BPE", "vocab": vocab, "merges": merges}}
+    text = json.dumps({**document, "pre_tokenizer": pre_tokenizer})
+    ours, theirs = tokenizers.from_json(text, "t.json"), Tokenizer.from_str(text)
+    for written in map("".join, product("ab\u2581 ", repeat=5)):
+        assert ours.encode(written).ids == theirs.encode(written).ids
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
@@ -72,6 +72,8 @@ words = st.integers(0, 12).map(lambda n: " ".join("abcdefghijklm"[:n]))
     strategy=st.sampled_from(["LongestFirst", "OnlyFirst", "OnlySecond"]),
     direction=st.sampled_from(["Right", "Left"]),
 )
+@example("a b c", "a b c", 6, "OnlyFirst", "Right")  # room for just the one that may not be cut
+@example("a", "a", 3, "OnlySecond", "Right")  # room for neither
 def test_texts_are_cut_as_by_tokenizers_or_refused_as_by_them(
     text: str, pair: str | None, max_length: int, strategy: str, direction: str
 ) -> None:

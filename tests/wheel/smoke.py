@@ -41,6 +41,11 @@ def main(commands: str, commands_truth: str, speech: str, speech_truth: str) -> 
     command = [str(Path(sys.executable).parent / "earlet"), "verify"]
     for bundle in ("commands-en", "moonshine-tiny-en", "vad"):
         subprocess.run([*command, bundle], check=True, stdout=subprocess.DEVNULL)
+    quantize = str(Path(sys.executable).parent / "earlet-quantize")
+    subprocess.run([quantize, "pack", "vad", "--force"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([*command, "./vad.zip"], check=True, stdout=subprocess.DEVNULL)
+    told = subprocess.run([quantize, "import", ".", "--out", "x"], stderr=subprocess.PIPE)
+    assert b"pip install 'earlet[quantize]'" in told.stderr, told.stderr
     version = sys.version.split()[0]
     print(f"Python {version}: spotted {' '.join(heard)}; {common:.0%} of the words transcribed")
 

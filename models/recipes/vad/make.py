@@ -7,6 +7,8 @@ out as one array and with no sample rate to pass, and is then held to the publis
 """
 
 import argparse
+import shutil
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,10 +16,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx
-import onnxruntime
 import soundfile
 import yaml
 
+from earlet.backends import open_session
 from earlet_quantize.graph import GraphBuilder, initializers, save
 from earlet_quantize.pack import pack
 from earlet_quantize.sources import fetch_wheel, read_member
@@ -49,6 +51,7 @@ CHECKED = 5  # utterances
 GOLDEN = "6880-216547-0000.flac"  # 5.7 s
 
 FloatArray = npt.NDArray[np.float32]
+HERE = Path(__file__).parent
 
 
 def main() -> None:
@@ -71,12 +74,13 @@ def main() -> None:
     if difference > TOLERANCE:
         raise SystemExit(f"expected at most {TOLERANCE:.0e}: the graphs are not the same")
 
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    save(model, arguments.out / "vad.onnx")
-    license_text = read_member(archive, LICENSE, sha256=LICENSE_SHA256)
-    (arguments.out / "LICENSE").write_bytes(license_text)
-    manifest = yaml.safe_load(Path(__file__).with_name("manifest.yaml").read_text(encoding="utf-8"))
-    pack(arguments.out, arguments.out, manifest, speech([folder / GOLDEN]))
+    manifest = yaml.safe_load((HERE / "manifest.yaml").read_text(encoding="utf-8"))
+    with tempfile.TemporaryDirectory() as scratch:
+        files = Path(scratch)
+        save(model, files / "vad.onnx")
+        (files / "LICENSE").write_bytes(read_member(archive, LICENSE, sha256=LICENSE_SHA256))
+        shutil.copyfile(HERE / "card.md", files / "README.md")
+        pack(files, arguments.out, manifest, speech([folder / GOLDEN]))
 
 
 def network(weights: Mapping[str, npt.NDArray[Any]]) -> onnx.ModelProto:
@@ -127,17 +131,17 @@ def largest_difference(published: bytes, rebuilt: bytes, waveform: FloatArray) -
     fresh = windows(waveform)
     zero_state = np.zeros(STATE_SHAPE, dtype=np.float32)
 
-    session, state, expected = onnxruntime.InferenceSession(published), zero_state, []
+    session, state, expected = open_session(published, "published", "onnxruntime"), zero_state, []
     for window in fresh:
         feeds = {"input": window[None], "state": state, "sr": np.array(SAMPLE_RATE)}
-        probability, state = session.run(None, feeds)
+        probability, state = session.run(feeds)
         expected.append(probability[0])
 
-    session, state, stepwise = onnxruntime.InferenceSession(rebuilt), zero_state, []
+    session, state, stepwise = open_session(rebuilt, "rebuilt", "onnxruntime"), zero_state, []
     for window in fresh:
-        probability, state = session.run(None, {"waveform": window[None], "state": state})
+        probability, state = session.run({"waveform": window[None], "state": state})
         stepwise.append(probability[0])
-    at_once, _ = session.run(None, {"waveform": fresh, "state": zero_state})
+    at_once, _ = session.run({"waveform": fresh, "state": zero_state})
 
     return float(max(np.abs(np.subtract(found, expected)).max() for found in (stepwise, at_once)))
 

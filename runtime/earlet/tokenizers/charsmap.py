@@ -96,8 +96,6 @@ class Precompiled:
         """What the shortest prefix of `key` in the map is replaced by."""
         node = _offset(self._unit(0))
         for byte in key.encode("utf-8"):
-            if byte == 0:
-                return None
             unit = self._unit(node ^ byte)
             if unit & 0x8000_00FF != byte:  # the unit's label, and that it is no value
                 return None

@@ -62,7 +62,7 @@ class Truncation:
 def _longest_first(lengths: list[int], room: int) -> list[int]:
     """The longer one is cut down to the shorter one, then both alike."""
     shorter, longer = sorted(lengths)
-    longer = shorter if shorter > room else max(shorter, room - shorter)
+    longer = max(shorter, room - shorter)
     if shorter + longer > room:
         shorter = room // 2
         longer = shorter + room % 2
