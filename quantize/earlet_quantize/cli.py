@@ -20,7 +20,7 @@ from earlet_quantize.errors import GateError, QuantizeError
 from earlet_quantize.measure.results import Limits, Quantization
 
 PROGRAM = "earlet-quantize"
-EXTRA = ("onnx", "sympy", "matplotlib")  # of pyproject.toml's `quantize`
+EXTRA = ("onnx", "matplotlib")  # of pyproject.toml's `quantize`
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -34,6 +34,7 @@ class GraphBuilder:
     def __init__(self, name: str) -> None:
         self._graph = onnx.GraphProto(name=name)
         self._output_names: dict[str, str] = {}  # by the value that each shows
+        self._modules: set[str] = set()  # names that callers gave to constants
 
     def input(self, name: str, dtype: npt.DTypeLike, shape: Shape) -> str:
         """Declare an input of the graph; returns its name."""
@@ -41,7 +42,13 @@ class GraphBuilder:
         return name
 
     def constant(self, value: npt.ArrayLike, name: str = "") -> str:
-        """Store an array in the graph; returns its name."""
+        """Store an array in the graph; returns its name.
+
+        A name says which part of the network the array is of, "encoder.layers.0.fc1"; nodes that
+        use it are called after it.
+        """
+        if name:
+            self._modules.add(name)
         name = name or f"constant_{len(self._graph.initializer)}"
         array = np.ascontiguousarray(value).reshape(np.shape(value))  # keeps a scalar a scalar
         self._graph.initializer.append(numpy_helper.from_array(array, name))
@@ -63,6 +70,8 @@ class GraphBuilder:
     ) -> list[str]:
         """Apply an operator that has several outputs; returns their names."""
         name = f"{op_type}_{len(self._graph.node)}"
+        if module := next((value for value in inputs if value in self._modules), ""):
+            name = f"{module}/{name}"
         outputs = [f"{name}.{i}" for i in range(n_outputs)]
         self._graph.node.append(
             helper.make_node(op_type, inputs, outputs, name=name, domain=domain, **attributes)

@@ -1,10 +1,4 @@
-"""From trained weights to ONNX, and from float to int8.
-
-Activations become uint8 and weights int8, one scale per output channel. With unsigned activations
-onnxruntime is 2.5 times as fast as in float on x86, with signed ones slower than float. Weights use
-7 bits, so that processors without VNNI, which add pairs of products in 16 bits, cannot saturate and
-give the same answers as all others.
-"""
+"""From trained weights to ONNX, and from float to int8."""
 
 import warnings
 from collections.abc import Iterator
@@ -16,21 +10,14 @@ import torch
 from augment import NoiseRenderer, mix
 from data import TrainingData
 from network import STRIDE, WINDOW_FRAMES, Spotter
-from onnxruntime.quantization import (
-    CalibrationDataReader,
-    CalibrationMethod,
-    QuantFormat,
-    QuantType,
-    quantize_static,
-)
-from onnxruntime.quantization.shape_inference import quant_pre_process
 from segments import N_FRAMES, N_MELS, Renderer
 
 from earlet.arrays import FloatArray
 from earlet.backends import open_session
+from earlet_quantize.graph import save
+from earlet_quantize.schemes import static
 
 OPSET = 18
-IR_VERSION = 9  # read by onnxruntime 1.20
 CALIBRATION = {"words": 160, "continuous": 80}  # segments
 SEED = 1
 EXPORT_TOLERANCE = 1e-3  # of logits in float32, which reach some tens
@@ -54,8 +41,8 @@ def to_onnx(network: Spotter, path: Path) -> None:
             verbose=False,
         )
     model = onnx.load(path)
-    _tidy(model)
-    path.write_bytes(model.SerializeToString(deterministic=True))
+    static.tidy(model)
+    save(model, path)
     _check(network, path)
 
 
@@ -73,37 +60,12 @@ def _check(network: Spotter, path: Path) -> None:
 
 
 def to_int8(float_path: Path, int8_path: Path, data: TrainingData) -> None:
-    """Write the int8 network, calibrated on segments as they were in training."""
-    prepared = int8_path.with_suffix(".prepared.onnx")
-    quant_pre_process(str(float_path), str(prepared))
-    last = [node.name for node in onnx.load(prepared).graph.node if node.op_type == "Conv"][-1]
-    quantize_static(
-        str(prepared),
-        str(int8_path),
-        _Reader(_calibration(data)),
-        quant_format=QuantFormat.QDQ,
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-        per_channel=True,
-        reduce_range=True,
-        calibrate_method=CalibrationMethod.MinMax,
-        nodes_to_exclude=[
-            last
-        ],  # logits reach from -80 to 15: in steps of 95 / 255 they are coarse
-    )
-    prepared.unlink()
-    model = onnx.load(int8_path)
-    _tidy(model)
-    int8_path.write_bytes(model.SerializeToString(deterministic=True))
-
-
-class _Reader(CalibrationDataReader):  # type: ignore[misc]
-    def __init__(self, segments: Iterator[FloatArray]) -> None:
-        self._segments = segments
-
-    def get_next(self) -> dict[str, FloatArray] | None:
-        features = next(self._segments, None)
-        return None if features is None else {"features": features[None]}
+    """Write the static int8 network, calibrated on segments as they were in training."""
+    prepared = static.prepare(onnx.load(float_path))
+    # Logits reach from -80 to 15: in steps of 95 / 255 they are coarse.
+    last = [node.name for node in prepared.graph.node if node.op_type == "Conv"][-1]
+    feeds = ({"features": features[None]} for features in _calibration(data))
+    save(static.quantize(prepared, feeds, exclude=[last]), int8_path)
 
 
 def _calibration(data: TrainingData) -> Iterator[FloatArray]:
@@ -112,16 +74,3 @@ def _calibration(data: TrainingData) -> Iterator[FloatArray]:
     noise_renderer = NoiseRenderer(data, renderer, rng)
     for kind, n in CALIBRATION.items():
         yield from mix(getattr(renderer, kind)(n), noise_renderer.draw(n), rng)
-
-
-def _tidy(model: onnx.ModelProto) -> None:
-    """Drop what tells of the exporting machine and not of the network."""
-    model.producer_name, model.producer_version, model.doc_string = "earlet", "", ""
-    model.ir_version = min(model.ir_version, IR_VERSION)
-    del model.metadata_props[:]
-    del model.graph.metadata_props[:]
-    del model.graph.value_info[:]
-    model.graph.doc_string = ""
-    for item in (*model.graph.node, *model.graph.input, *model.graph.output):
-        item.doc_string = ""
-        del item.metadata_props[:]

@@ -2,7 +2,8 @@
 
     PYTHONPATH=runtime:quantize python models/recipes/commands-en/make.py
 
-Training takes 75 minutes on one core; `--network` begins from weights that a run has left.
+It begins with the trained weights beside it, weights.npz. `--train` trains anew, for 75 minutes on
+one core, and leaves its weights in the build folder, from where `--weights` takes them.
 """
 
 import argparse
@@ -46,22 +47,24 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--out", type=Path, default=Path("models") / NAME)
     parser.add_argument("--build", type=Path, default=Path("build") / NAME)
-    parser.add_argument("--network", type=Path, help="weights to use instead of training")
+    parser.add_argument("--weights", type=Path, default=Path(__file__).with_name("weights.npz"))
+    parser.add_argument("--train", action="store_true", help="do not use them, train anew")
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    make(**vars(arguments))
+    make(parser.parse_args())
 
 
-def make(data: Path, out: Path, build: Path, network: Path | None, steps: int, seed: int) -> None:
-    """Everything; what is no part of the bundle stays in `build`."""
+def make(arguments: argparse.Namespace) -> None:
+    """Everything; what is no part of the bundle stays in the build folder."""
+    data, out, build = arguments.data, arguments.out, arguments.build
     files = build / "bundle"
     files.mkdir(parents=True, exist_ok=True)
-    if network is None:
-        train(data, build, steps, seed)
-        network = build / "network.npz"
+    weights = arguments.weights
+    if arguments.train:
+        train(data, build, arguments.steps, arguments.seed)
+        weights = build / "network.npz"
     float_path, int8_path = build / "network.onnx", files / "network.int8.onnx"
-    to_onnx(load(network), float_path)
+    to_onnx(load(weights), float_path)
     to_int8(float_path, int8_path, load_training(data))
 
     held_out = load_held_out(data)

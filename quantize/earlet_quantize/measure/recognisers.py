@@ -1,0 +1,130 @@
+"""Several recognisers on the same utterances: word error rate, CPU time, memory.
+
+Every utterance is transcribed by all of them, one after the other and each of them first in turn,
+so that the machine's other work falls on all alike: ratios hold where times do not. CPU time is the
+process's, without the loading of networks; memory is the peak of a fresh process each.
+"""
+
+import multiprocessing
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from earlet.arrays import FloatArray
+from earlet_quantize.measure.words import word_error_rate
+
+Recognise = Callable[[FloatArray], str]  # an utterance (n_samples,) -> its text
+Load = Callable[[], Recognise]  # of a module, so that another process can call it
+
+MEMORY_CLIPS = 10
+DRAWS = 10_000
+SEED = 0
+
+
+class Outcome(NamedTuple):
+    """What one recogniser made of all utterances."""
+
+    name: str
+    texts: Mapping[str, str]  # by utterance
+    word_error_rate: float  # percent
+    cpu_s: float  # for all utterances
+    ratio: float  # of `cpu_s` to the first recogniser's
+    low: float  # bootstrap interval, 95 %
+    high: float
+    peak_mb: float  # resident
+
+
+def compare(
+    recognisers: Mapping[str, Load],
+    clips: Mapping[str, FloatArray],
+    references: Mapping[str, str],
+    clock: Callable[[], float] = time.process_time,
+) -> Iterator[Outcome]:
+    """Hold recognisers against the first of them.
+
+    Args:
+        recognisers: by the name under which they are shown.
+        clips: utterances, (n_samples,) at 16 kHz, by their names.
+        references: what is said in them.
+        clock: CPU seconds of this process.
+    """
+    texts, cpu_s = in_turns({name: load() for name, load in recognisers.items()}, clips, clock)
+    baseline = next(iter(cpu_s.values()))
+    for name, load in recognisers.items():
+        low, high = ratio_interval(cpu_s[name], baseline)
+        yield Outcome(
+            name=name,
+            texts=texts[name],
+            word_error_rate=word_error_rate(references, texts[name]),
+            cpu_s=float(cpu_s[name].sum()),
+            ratio=float(cpu_s[name].sum() / baseline.sum()),
+            low=low,
+            high=high,
+            peak_mb=peak_memory_mb(load, list(clips.values())[:MEMORY_CLIPS]),
+        )
+
+
+def in_turns(
+    recognisers: Mapping[str, Recognise],
+    clips: Mapping[str, FloatArray],
+    clock: Callable[[], float],
+) -> tuple[dict[str, dict[str, str]], dict[str, npt.NDArray[np.float64]]]:
+    """Texts by recogniser and utterance, and CPU seconds (n_utterances,) by recogniser."""
+    names = list(recognisers)
+    texts: dict[str, dict[str, str]] = {name: {} for name in names}
+    cpu_s = {name: np.zeros(len(clips)) for name in names}
+    for recognise in recognisers.values():  # the first call sets up what later ones reuse
+        recognise(next(iter(clips.values())))
+    for i, (utterance, clip) in enumerate(clips.items()):
+        first = i % len(names)
+        for name in names[first:] + names[:first]:
+            start = clock()
+            texts[name][utterance] = recognisers[name](clip)
+            cpu_s[name][i] = clock() - start
+    return texts, cpu_s
+
+
+def ratio_interval(
+    times: npt.NDArray[np.float64], baseline: npt.NDArray[np.float64]
+) -> tuple[float, float]:
+    """A 95 % interval of the ratio of two total times, over utterances drawn with replacement."""
+    draws = np.random.default_rng(SEED).integers(len(times), size=(DRAWS, len(times)))
+    low, high = np.percentile(times[draws].sum(axis=1) / baseline[draws].sum(axis=1), [2.5, 97.5])
+    return float(low), float(high)
+
+
+def peak_memory_mb(load: Load, clips: Sequence[FloatArray]) -> float:
+    """The peak resident set of a fresh process that transcribes some clips (Linux)."""
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(max_workers=1, mp_context=spawn) as pool:
+        return pool.submit(_transcribe_and_weigh, load, clips).result()
+
+
+def _transcribe_and_weigh(load: Load, clips: Sequence[FloatArray]) -> float:
+    recognise = load()
+    for clip in clips:
+        recognise(clip)
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    peak = re.search(r"VmHWM:\s+(\d+) kB", status)
+    if peak is None:
+        raise RuntimeError("/proc/self/status has no VmHWM: peak memory is measured on Linux only")
+    return int(peak[1]) * 1024 / 1e6
+
+
+def table(outcomes: Sequence[Outcome], audio_s: float) -> str:
+    """The outcomes for a terminal; "same" counts the utterances with the first one's text."""
+    rows = [f"{'':24} {'WER':>6} {'CPU s/s':>8} {'ratio (95 %)':>20} {'same':>5} {'MB':>5}"]
+    for o in outcomes:
+        ratio = f"{o.ratio:.3f} ({o.low:.3f}-{o.high:.3f})"
+        same = sum(o.texts[u] == outcomes[0].texts[u] for u in o.texts)
+        rows.append(
+            f"{o.name:24} {o.word_error_rate:6.2f} {o.cpu_s / audio_s:8.4f} {ratio:>20} "
+            f"{same:5} {o.peak_mb:5.0f}"
+        )
+    return "\n".join(rows)

@@ -1,0 +1,176 @@
+"""Static int8: weights and activations in steps that are fixed beforehand, from calibration data.
+
+    float graph -> constants folded, BatchNormalization merged (`prepare`)
+        -> ranges of all activations over the calibration data
+        -> QuantizeLinear and DequantizeLinear around every operator ("QDQ"), which onnxruntime
+           fuses into operators on integers
+
+Made by `onnxruntime.quantization`. Weights are int8 with a scale for each output channel,
+activations uint8: with unsigned ones a convolution takes 0.34 of its time in float on x86, with
+signed ones more than in float. This fits networks that are mostly convolutions.
+
+Weights use 7 of their 8 bits unless `reduce_range` is off. x86 processors without VNNI add the
+products of two neighbours in 16 bits, which 8-bit weights can overflow, silently and only there.
+`schemes.dynamic.round_columns` avoids that with finer steps, but needs to know the neighbours.
+"""
+
+import io
+import logging
+import tempfile
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import onnx
+from onnx import helper
+from onnxruntime.quantization import (
+    CalibrationDataReader,
+    CalibrationMethod,
+    QuantFormat,
+    QuantType,
+    quantize_static,
+)
+from onnxruntime.quantization.quant_utils import add_pre_process_metadata
+
+from earlet_quantize import engine
+from earlet_quantize.graph import IR_VERSION
+from earlet_quantize.measure.feeds import Feeds
+
+Calibration = Literal["minmax", "entropy", "percentile"]
+REFUSED = "onnxruntime cannot make it static int8, try another scheme"
+_METHODS = {
+    "minmax": CalibrationMethod.MinMax,
+    "entropy": CalibrationMethod.Entropy,
+    "percentile": CalibrationMethod.Percentile,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class StaticConfig:
+    """How the steps are chosen."""
+
+    calibration: Calibration = "minmax"  # the range of an activation: all of it, or cut
+    reduce_range: bool = True  # weights in 7 bits, the same on every processor
+
+
+def prepare(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same float network in the shape that `quantize` needs.
+
+    Raises:
+        ModelFileError: when onnxruntime cannot read it.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "prepared.onnx")
+        try:
+            engine.session(model, engine.MERGED, optimized=path)
+            prepared: onnx.ModelProto = onnx.shape_inference.infer_shapes(onnx.load(path))
+            _complete_types(prepared)
+        except engine.FAILURES as problem:
+            raise engine.failure(f"{model.graph.name}: {REFUSED}", problem) from None
+    add_pre_process_metadata(prepared)
+    return prepared
+
+
+def quantize(
+    prepared: onnx.ModelProto,
+    feeds: Iterable[Feeds],
+    config: StaticConfig | None = None,
+    exclude: Collection[str] = (),
+) -> onnx.ModelProto:
+    """The static int8 network.
+
+    Args:
+        prepared: what `prepare` gave.
+        feeds: calibration data, what the network is run with.
+        config: None takes the defaults.
+        exclude: names of nodes of `prepared` that stay float.
+
+    Raises:
+        ModelFileError: when onnxruntime cannot quantize it.
+    """
+    config = config or StaticConfig()
+    with tempfile.TemporaryDirectory() as folder:
+        original, path = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
+        original.write_bytes(prepared.SerializeToString())
+        try:
+            with _silence():
+                quantize_static(
+                    str(original),
+                    str(path),
+                    _Reader(iter(feeds)),
+                    quant_format=QuantFormat.QDQ,
+                    activation_type=QuantType.QUInt8,
+                    weight_type=QuantType.QInt8,
+                    per_channel=True,
+                    reduce_range=config.reduce_range,
+                    calibrate_method=_METHODS[config.calibration],
+                    nodes_to_exclude=[*exclude, *_products_of_activations(prepared.graph)],
+                )
+        except engine.FAILURES as problem:
+            raise engine.failure(f"{prepared.graph.name}: {REFUSED}", problem) from None
+        model = onnx.load(path)
+    tidy(model)
+    return model
+
+
+def _complete_types(model: onnx.ModelProto) -> None:
+    """Note which values are float where ONNX cannot tell: those made by onnxruntime's operators.
+
+    Values of unknown type are passed over by the quantizer, and so are the products that read them.
+    """
+    known = {value.name for value in (*model.graph.value_info, *model.graph.output)}
+    made = (name for node in model.graph.node for name in node.output)
+    unknown = [name for name in made if name and name not in known]
+    if not unknown:
+        return
+    for value in engine.session(engine.shown(model, unknown), engine.AS_WRITTEN).get_outputs():
+        if value.name not in known and value.type == "tensor(float)":
+            model.graph.value_info.append(
+                helper.make_tensor_value_info(value.name, onnx.TensorProto.FLOAT, None)
+            )
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """onnxruntime.quantization prints, and warns on the root logger; what fails, it raises."""
+    level = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logging.disable(level)
+
+
+def _products_of_activations(graph: onnx.GraphProto) -> Iterator[str]:
+    """Names of the products that have no stored factor; those of attention."""
+    stored = {tensor.name for tensor in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "MatMul" and not stored.intersection(node.input):
+            yield node.name
+
+
+def tidy(model: onnx.ModelProto) -> None:
+    """Drop what tells of the machine that exported a network, and not of the network; in place."""
+    model.producer_name, model.producer_version, model.doc_string = "earlet", "", ""
+    model.ir_version = min(model.ir_version, IR_VERSION)
+    del model.metadata_props[:]
+    del model.graph.metadata_props[:]
+    del model.graph.value_info[:]
+    model.graph.doc_string = ""
+    for item in (*model.graph.node, *model.graph.input, *model.graph.output):
+        item.doc_string = ""
+        del item.metadata_props[:]
+    for tensor in model.graph.initializer:
+        if tensor.data_location == onnx.TensorProto.DEFAULT:
+            tensor.ClearField("data_location")  # the default, written out where it was loaded
+
+
+class _Reader(CalibrationDataReader):  # type: ignore[misc]
+    def __init__(self, feeds: Iterator[Feeds]) -> None:
+        self._feeds = feeds
+
+    def get_next(self) -> Feeds | None:
+        return next(self._feeds, None)
