@@ -86,6 +86,15 @@ def test_audio_without_an_encoder_frame_has_no_tokens() -> None:
     assert seq2seq.generate(np.zeros(0, dtype=np.float32)) == []
 
 
+def test_an_utterance_that_is_longer_than_the_encoder_takes_is_refused() -> None:
+    encoder = Encoder()
+    encoder.inputs = (TensorSpec("waveform", (1, 100)),)
+    seq2seq = Seq2Seq(CONFIG, FEATURES, encoder, Decoder())
+    assert seq2seq.generate(np.zeros(100, dtype=np.float32))
+    with pytest.raises(InputError, match="at most 100 frames, got 101; cut it at a pause"):
+        seq2seq.generate(np.zeros(101, dtype=np.float32))
+
+
 def test_the_width_of_the_logits_is_told() -> None:
     assert Seq2Seq(CONFIG, FEATURES, Encoder(), Decoder()).n_vocab == 6
 

@@ -16,6 +16,7 @@ from earlet.errors import BundleError
 FILE = Path(__file__).parents[2] / "models" / "moonshine-tiny-en" / "tokenizer.json"
 TEXT = FILE.read_text(encoding="utf-8")
 OURS = tokenizers.from_json(TEXT, "tokenizer.json")
+HALF = tokenizers.detokenizer_from_json(TEXT, "tokenizer.json")
 THEIRS = Tokenizer.from_str(TEXT)
 
 byte_pieces = st.integers(3, 258)  # <0x00> to <0xFF>
@@ -39,6 +40,13 @@ def test_any_text_has_the_ids_of_tokenizers_and_comes_back(text: str) -> None:
 )
 def test_text_decodes_to_itself(text: str) -> None:
     assert OURS.decode(OURS.encode(text).ids) == text
+
+
+@given(any_ids)
+def test_half_a_tokenizer_decodes_like_a_whole_one(ids: list[int]) -> None:
+    assert HALF.decode(ids) == THEIRS.decode(ids)
+    assert HALF.n_vocab == OURS.n_vocab
+    assert HALF.id_of("\u2581the") == THEIRS.token_to_id("\u2581the")
 
 
 def test_bytes_that_are_no_utf8_become_replacement_characters() -> None:
@@ -75,6 +83,15 @@ WORDPIECE: dict[str, Any] = {
 UNIGRAM: dict[str, Any] = {"type": "Unigram", "vocab": [["<unk>", 0.0], ["a", -1.5]], "unk_id": 0}
 
 
+@pytest.mark.parametrize("model", [BPE, WORDPIECE, UNIGRAM], ids=lambda model: model["type"])
+def test_half_a_tokenizer_needs_no_parts_for_encoding(model: dict[str, Any]) -> None:
+    text = json.dumps({"model": model, "normalizer": {"type": "Nmt"}})
+    theirs = Tokenizer.from_str(json.dumps({"model": model}))
+    assert tokenizers.detokenizer_from_json(text, "t.json").decode([1, 0]) == theirs.decode([1, 0])
+    with pytest.raises(BundleError, match="unsupported type 'Nmt'"):
+        tokenizers.from_json(text, "t.json")
+
+
 @pytest.mark.parametrize("typed", [True, False], ids=["with type", "without, as in older files"])
 @pytest.mark.parametrize("model", [BPE, WORDPIECE, UNIGRAM], ids=lambda model: model["type"])
 def test_a_model_alone_is_a_tokenizer(model: dict[str, Any], typed: bool) -> None:
@@ -96,13 +113,14 @@ def test_a_model_alone_is_a_tokenizer(model: dict[str, Any], typed: bool) -> Non
     ],
     ids=["within words", "across", "twice"],
 )
+@pytest.mark.parametrize("unk_token", [None, "?"], ids=["unknown left out", "unknown"])
 def test_a_text_that_is_one_word_is_joined_as_in_tokenizers(
-    pre_tokenizer: dict[str, Any] | None, merges: list[str]
+    pre_tokenizer: dict[str, Any] | None, merges: list[str], unk_token: str | None
 ) -> None:
-    pieces = dict.fromkeys(["\u2581", "a", "b", *(merge.replace(" ", "") for merge in merges)])
+    pieces = dict.fromkeys(["?", "\u2581", "a", "b", *(merge.replace(" ", "") for merge in merges)])
     vocab = {piece: i for i, piece in enumerate(pieces)}
-    document = {"model": {"type": "BPE", "vocab": vocab, "merges": merges}}
-    text = json.dumps({**document, "pre_tokenizer": pre_tokenizer})
+    model = {"type": "BPE", "vocab": vocab, "merges": merges, "unk_token": unk_token}
+    text = json.dumps({"model": model, "pre_tokenizer": pre_tokenizer})
     ours, theirs = tokenizers.from_json(text, "t.json"), Tokenizer.from_str(text)
     for written in map("".join, product("ab\u2581 ", repeat=5)):
         assert ours.encode(written).ids == theirs.encode(written).ids

@@ -151,6 +151,9 @@ class Seq2Seq:
 
         They are the decoder's own memory: what is to outlast the step must be copied. A token
         that is forbidden has -inf.
+
+        Raises:
+            InputError: when the utterance is longer than the network takes.
         """
         if len(waveform) < self.config.min_samples:
             return
@@ -174,7 +177,13 @@ class Seq2Seq:
     def _start(self, waveform: FloatArray, n_positions: int) -> Callable[[int], FloatArray]:
         """Encode, and make room for so many tokens; what comes back takes one and gives logits."""
         features = self._features(waveform)
-        encoded = self._encoder.run({self._encoder.inputs[0].name: features[None]})
+        name, shape = self._encoder.inputs[0]
+        if len(features) > (shape[1] or len(features)):
+            raise InputError(
+                f"expected an utterance of at most {shape[1]} frames, got {len(features)}; "
+                "cut it at a pause"
+            )
+        encoded = self._encoder.run({name: features[None]})
         cross = dict(zip(self._cross, encoded, strict=True))
         token, n_past = np.zeros((1, 1), dtype=np.int64), np.zeros(1, dtype=np.int64)
         logits = np.empty((1, 1, self._width), dtype=np.float32)

@@ -26,7 +26,7 @@ from earlet.tasks.batch import each
 from earlet.tasks.sound import AudioInput, Chunks, stream, tensor
 from earlet.tasks.trace import Trace
 from earlet.tasks.voice_activity import VoiceActivityDetection
-from earlet.tokenizers import Tokenizer
+from earlet.tokenizers import Detokenizer
 from earlet.tokenizers.characters import CharacterTokenizer
 
 
@@ -195,9 +195,9 @@ def _recogniser(bundle: Bundle, front_end: features.Features, threads: int) -> C
     )
 
 
-def _tokenizer(bundle: Bundle) -> Tokenizer | CharacterTokenizer:
+def _tokenizer(bundle: Bundle) -> Detokenizer | CharacterTokenizer:
     entry = bundle.section("output", RecogniserOutput).tokenizer
     text, name = bundle.read_text(entry.file), f"{bundle.path}/{entry.file}"
     if entry.kind == "characters":
         return CharacterTokenizer.from_json(text, name, entry.word_delimiter, entry.special)
-    return tokenizers.from_json(text, name)
+    return tokenizers.detokenizer_from_json(text, name)

@@ -34,6 +34,10 @@ class BpeConfig:
     continuing_subword_prefix: str | None = None
     end_of_word_suffix: str | None = None
 
+    def ids(self, where: str) -> Vocabulary:
+        """The vocabulary, checked; raises BundleError, naming `where`."""
+        return vocabulary(self.vocab, where)
+
 
 class Bpe:
     """Words to ids."""
@@ -43,7 +47,7 @@ class Bpe:
         for key in ("dropout", "continuing_subword_prefix", "end_of_word_suffix"):
             if getattr(config, key):
                 raise BundleError(f"{where}: {key} is not supported")
-        self.ids: Vocabulary = vocabulary(config.vocab, where)
+        self.ids = config.ids(where)
         self._unknown = config.unk_token
         if self._unknown is not None and self._unknown not in self.ids:
             raise BundleError(f"{where}: its unk_token {self._unknown!r} is not in its vocab")
@@ -51,8 +55,11 @@ class Bpe:
         self._bytes = byte_ids(self.ids, where) if config.byte_fallback else None
         self._whole_words = config.ignore_merges
         self._ranks = _ranks(config.merges, self.ids, where)
-        across = re.search(f"[^{SPACE}\0]{SPACE}", "\0".join(self.ids))
-        self.cuts_at_spaces = SPACE in self.ids and across is None
+        # Whether no join goes across the place before a space sign. None does where no piece has
+        # a sign inside, and where no character vanishes, for its neighbours would then meet.
+        has_inside = re.search(f"[^{SPACE}\0]{SPACE}", "\0".join(self.ids)) is not None
+        keeps_all = self._bytes is not None or self._unknown is not None
+        self.cuts_at_spaces = SPACE in self.ids and keeps_all and not has_inside
 
     def __call__(self, word: str) -> tuple[int, ...]:
         """Ids of one word."""
@@ -109,8 +116,8 @@ class Bpe:
 def at_spaces(text: str) -> list[str]:
     """Cut before every space sign that follows something else.
 
-    Without a pre-tokenizer a whole text is one word. Where no piece has a space sign inside
-    (`Bpe.cuts_at_spaces`), nothing is ever joined across these places, and words repeat.
+    Without a pre-tokenizer a whole text is one word. Where nothing is ever joined across these
+    places (`Bpe.cuts_at_spaces`), the ids are the same, and words repeat.
     """
     return _UP_TO_SPACE.findall(text)
 

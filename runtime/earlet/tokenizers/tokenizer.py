@@ -1,19 +1,20 @@
-"""Text to token ids and back, by the parts that `tokenizer.json` names.
+"""Text to token ids, by the parts that `tokenizer.json` names.
 
     text -> sections between added tokens -> normalised -> words -> pieces -> ids
          -> truncated -> special tokens around it
-    ids  -> pieces, special ones left out -> decoder -> text
 
 Words repeat: the ids of each are kept, so that text costs one look-up a word.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import chain
 
-from earlet.errors import BundleError, InputError
+from earlet.errors import InputError
 from earlet.tokenizers.added_tokens import AddedToken, Cutter
 from earlet.tokenizers.decoders import Decoder
+from earlet.tokenizers.detokenizer import Detokenizer
+from earlet.tokenizers.document import Vocabulary
 from earlet.tokenizers.normalizers import Normalizer
 from earlet.tokenizers.pre_tokenizers import PreTokenizer
 from earlet.tokenizers.template import Encoding, Template
@@ -26,59 +27,30 @@ MAX_WORD_CHARS = 64  # longer ones are not: they hardly repeat
 Model = Callable[[str], tuple[int, ...]]
 
 
-class Tokenizer:
-    """What `earlet.tokenizers.from_json` gives."""
+class Tokenizer(Detokenizer):
+    """What `earlet.tokenizers.from_json` gives: text to ids, and back."""
 
     def __init__(
         self,
-        vocab: Mapping[str, int],
-        model: Model,
+        vocab: Vocabulary,
+        added: Sequence[AddedToken],
+        decoder: Sequence[Decoder],
         *,
-        added: Sequence[AddedToken] = (),
-        normalizers: Sequence[Normalizer] = (),
-        pre_tokenizers: Sequence[PreTokenizer] = (),
-        template: Template | None = None,
-        truncation: Truncation | None = None,
-        decoder: Sequence[Decoder] = (),
+        normalizers: Sequence[Normalizer],
+        pre_tokenizers: Sequence[PreTokenizer],
+        model: Model,
+        template: Template,
+        truncation: Truncation,
     ) -> None:
-        """`model` takes words to ids; `vocab` has the model's pieces and the added tokens."""
-        self._ids = vocab
-        self._pieces = {i: piece for piece, i in vocab.items()}
-        self._special = frozenset(token.content for token in added if token.special)
+        """`model` takes words to ids; `vocab` has all pieces, those that were added among them."""
+        super().__init__(vocab, added, decoder)
         self._normalizers = normalizers
         self._pre_tokenizers = pre_tokenizers
-        self._template = template or Template()
-        self._truncation = truncation or Truncation()
-        self._decoder = decoder
+        self._template = template
+        self._truncation = truncation
         self._cut_raw = Cutter([t for t in added if not t.normalized], str)
         self._cut_normal = Cutter([t for t in added if t.normalized], self._normalize)
         self._ids_of_word = _Words(model).__getitem__
-
-    @property
-    def n_vocab(self) -> int:
-        """One more than the largest id."""
-        return max(self._pieces) + 1
-
-    def id_of(self, piece: str) -> int | None:
-        """The id of a piece as the vocabulary writes it ("<|en|>"); None if there is none."""
-        return self._ids.get(piece)
-
-    def decode(self, ids: Iterable[int]) -> str:
-        """The text of `ids`, special tokens left out.
-
-        Raises:
-            BundleError: for an id that the vocabulary does not have.
-        """
-        try:
-            pieces = [self._pieces[i] for i in ids]
-        except KeyError as problem:
-            raise BundleError(
-                f"token {problem} is not in the vocabulary of {self.n_vocab}"
-            ) from None
-        pieces = [piece for piece in pieces if piece not in self._special]
-        for step in self._decoder:
-            pieces = step(pieces)
-        return ("" if self._decoder else " ").join(pieces)
 
     def encode(
         self, text: str, pair: str | None = None, *, max_length: int | None = None

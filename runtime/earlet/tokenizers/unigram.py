@@ -24,13 +24,28 @@ class UnigramConfig:
     unk_id: int | None = None
     byte_fallback: bool = False
 
+    def ids(self, where: str) -> Vocabulary:
+        """The vocabulary, checked; raises BundleError, naming `where`."""
+        return {piece: i for i, (piece, _) in enumerate(self.scores(where))}
+
+    def scores(self, where: str) -> list[tuple[str, float]]:
+        """Pieces and scores, checked; raises BundleError, naming `where`."""
+        if not isinstance(self.vocab, list) or not self.vocab:
+            raise BundleError(f"{where}: vocab: expected a list of [piece, score]")
+        for entry in self.vocab:
+            match entry:
+                case [str(), float() | int() as score] if math.isfinite(score):
+                    continue
+            raise BundleError(f"{where}: vocab: expected [piece, score], got {entry!r:.60}")
+        return [(piece, float(score)) for piece, score in self.vocab]
+
 
 class Unigram:
     """Words to ids."""
 
     def __init__(self, config: UnigramConfig, where: str) -> None:
         """Raises BundleError when the vocabulary cannot be used; `where` names it."""
-        scores = _scores(config.vocab, where)
+        scores = config.scores(where)
         self.ids: Vocabulary = {piece: i for i, (piece, _) in enumerate(scores)}
         if config.unk_id is None or not 0 <= config.unk_id < len(scores):
             raise BundleError(f"{where}: expected an unk_id in its vocab, got {config.unk_id!r}")
@@ -80,14 +95,3 @@ class Unigram:
                 pieces.append(piece)
             end, joins = start, is_unknown
         return pieces[::-1]
-
-
-def _scores(vocab: object, where: str) -> list[tuple[str, float]]:
-    if not isinstance(vocab, list) or not vocab:
-        raise BundleError(f"{where}: vocab: expected a list of [piece, score]")
-    for entry in vocab:
-        match entry:
-            case [str(), float() | int() as score] if math.isfinite(score):
-                continue
-        raise BundleError(f"{where}: vocab: expected [piece, score], got {entry!r:.60}")
-    return [(piece, float(score)) for piece, score in vocab]

@@ -103,13 +103,17 @@ class WordPieceConfig:
     continuing_subword_prefix: str = "##"
     max_input_chars_per_word: int = 100
 
+    def ids(self, where: str) -> Vocabulary:
+        """The vocabulary, checked; raises BundleError, naming `where`."""
+        return vocabulary(self.vocab, where)
+
 
 class WordPiece:
     """Words to ids: always the longest piece that fits; a word with a gap is unknown."""
 
     def __init__(self, config: WordPieceConfig, where: str) -> None:
         """Raises BundleError when the vocabulary cannot be used; `where` names it."""
-        self.ids: Vocabulary = vocabulary(config.vocab, where)
+        self.ids = config.ids(where)
         unknown = self.ids.get(config.unk_token)
         if unknown is None:
             raise BundleError(f"{where}: its unk_token {config.unk_token!r} is not in its vocab")
