@@ -14,6 +14,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -89,8 +90,8 @@ def _to_npz(arrays: Arrays) -> bytes:
             raise ModelFileError(f"{key!r}: expected an array of numbers, got one of objects")
     buffer = io.BytesIO()
     # A prefix, for an array may be called "file", like np.savez's own argument.
-    named = {f"array {key}": array for key, array in arrays.items()}
-    np.savez(buffer, **named)  # type: ignore[arg-type]
+    named: dict[str, Any] = {f"array {key}": array for key, array in arrays.items()}
+    np.savez(buffer, **named)
     return buffer.getvalue()
 
 

@@ -7,11 +7,11 @@ import onnx
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 
+from earlet.backends.ort import FATAL
 from earlet_quantize.errors import ModelFileError
 
 AS_WRITTEN = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # every value exists
 MERGED = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC  # constants folded, still all ONNX
-FATAL = 4  # log severity: what goes wrong is raised, and stderr is the program's own
 
 # The engine's exceptions have no common base, and its tools in Python raise builtins.
 FAILURES: tuple[type[Exception], ...] = (

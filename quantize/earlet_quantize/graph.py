@@ -23,6 +23,7 @@ from onnx import helper, numpy_helper
 # Both are read by onnxruntime 1.20; operator set 20 is the first with Gelu.
 OPSET = 20
 IR_VERSION = 9
+STANDARD_DOMAINS = ("", "ai.onnx")  # two spellings of ONNX's own operators
 ORT_DOMAIN = "com.microsoft"  # operators beyond ONNX that onnxruntime has on every CPU
 
 Shape = Sequence[int | str]  # a string names a dimension that is known only at run time

@@ -21,12 +21,12 @@ from onnx import numpy_helper
 
 from earlet.backends import onnx_file
 from earlet.errors import BackendError
+from earlet.files import read_plain
 from earlet_quantize.errors import ModelFileError
-from earlet_quantize.graph import ORT_DOMAIN, graphs
+from earlet_quantize.graph import ORT_DOMAIN, STANDARD_DOMAINS, bodies, graphs
 
 MAX_BYTES = 2**31 - 1  # protobuf's own limit; a larger model keeps its tensors in other files
-STANDARD = ("", "ai.onnx")  # two spellings of ONNX's own operators
-DOMAINS = (*STANDARD, "ai.onnx.ml", ORT_DOMAIN)  # what onnxruntime has on every CPU
+DOMAINS = (*STANDARD_DOMAINS, "ai.onnx.ml", ORT_DOMAIN)  # what onnxruntime has on every CPU
 REASON = 200  # characters; onnx can quote half a graph
 SCALES = {  # operator -> which of its inputs are scales
     "QuantizeLinear": (1,),
@@ -47,14 +47,7 @@ def read_model(path: Path) -> onnx.ModelProto:
         ModelFileError: when it is no model, keeps tensors elsewhere, is of a version that cannot
             be read here, needs operators that onnxruntime does not have, or is damaged.
     """
-    try:
-        if not path.is_file():
-            raise ModelFileError(f"{path}: expected an ONNX file, there is none")
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as problem:
-        raise ModelFileError(f"{path}: cannot be read: {problem.strerror}") from None
-    return parse_model(data, str(path))
+    return parse_model(read_plain(path, MAX_BYTES + 1, "an ONNX file", ModelFileError), str(path))
 
 
 def parse_model(data: bytes, name: str) -> onnx.ModelProto:
@@ -94,7 +87,7 @@ def _check_versions(model: onnx.ModelProto) -> None:
         )
     newest = onnx.defs.onnx_opset_version()
     for imported in model.opset_import:
-        if imported.domain in STANDARD and imported.version > newest:
+        if imported.domain in STANDARD_DOMAINS and imported.version > newest:
             raise ModelFileError(
                 f"opset {imported.version}; this onnx reads up to {newest}: "
                 "export with a lower opset, or install a newer onnx"
@@ -182,11 +175,10 @@ def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
 def _inputs(node: onnx.NodeProto) -> set[str]:
     """What a node reads: its inputs, and what its branches and bodies take from around them."""
     names = set(node.input)
-    for attribute in node.attribute:
-        for body in [attribute.g] if attribute.HasField("g") else attribute.graphs:
-            inside = [*body.input, *body.initializer]
-            made = {value.name for value in inside}.union(*(inner.output for inner in body.node))
-            names.update(*(_inputs(inner) - made for inner in body.node))
+    for body in bodies(node):
+        inside = [*body.input, *body.initializer]
+        made = {value.name for value in inside}.union(*(inner.output for inner in body.node))
+        names.update(*(_inputs(inner) - made for inner in body.node))
     return names
 
 

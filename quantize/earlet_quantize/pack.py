@@ -14,6 +14,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
@@ -91,7 +92,8 @@ def _files(folder: Path) -> list[Path]:
 
 def _trace(arrays: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
     """What the golden file is to expect."""
-    trace = tasks.trace(Bundle(str(arrays["bundle"])), from_golden(arrays))
+    bundle = Bundle(str(arrays["bundle"]))
+    trace = tasks.trace(bundle, from_golden(arrays, bundle.manifest.task))
     return {
         "features": trace.features,
         "network": trace.network,
@@ -99,9 +101,9 @@ def _trace(arrays: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
     }
 
 
-def _write(folder: Path, document: Mapping[str, object], golden: Mapping[str, AnyArray]) -> None:
+def _write(folder: Path, document: Mapping[str, object], golden: Mapping[str, Any]) -> None:
     buffer = io.BytesIO()
-    np.savez(buffer, **golden)  # type: ignore[arg-type]
+    np.savez(buffer, **golden)
     (folder / GOLDEN).write_bytes(buffer.getvalue())
     files = {}
     for path in _files(folder):

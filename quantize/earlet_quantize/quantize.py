@@ -177,7 +177,7 @@ def _write(trial: Trial, record: Quantization, made: Made, out: Path) -> None:
     """The chosen bundle once more, with its report and what the manifest says of it."""
     measured = Bundle(made.bundle or out)
     networks = {
-        role: measured.read_bytes(getattr(measured.manifest.model, role)) for role in trial.networks
+        role: measured.read_bytes(name) for role, name in measured.manifest.model.networks.items()
     }
     candidate = made.candidate
     quantization = {
@@ -225,7 +225,7 @@ def _tolerance(float_bundle: Bundle, int8_bundle: Bundle) -> float:
 
 def _float_sha256(trial: Trial) -> dict[str, str]:
     manifest = trial.bundle.manifest
-    return {role: manifest.files[getattr(manifest.model, role)].sha256 for role in trial.networks}
+    return {role: manifest.files[name].sha256 for role, name in manifest.model.networks.items()}
 
 
 def _data_set(folder: Path | None, examples: list[Example]) -> DataSet | None:

@@ -33,7 +33,7 @@ def repack(
         EarletError: as `pack`.
     """
     old = bundle.manifest
-    replaced = {str(getattr(old.model, role)): role for role in networks}
+    replaced = {name: role for role, name in old.model.networks.items()}
     contents = {
         name: bundle.read_bytes(name)
         for name in old.files

@@ -1,6 +1,7 @@
 """Written beside, then renamed: nothing half written ever has its final name."""
 
 import os
+import struct
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -70,17 +71,21 @@ def check_place(out: Path, *, replace: bool) -> None:
         raise QuantizeError(f"{out}: expected the name of something new")
     if not os.path.lexists(out):
         return
+    if not _is_bundle(out):
+        raise QuantizeError(f"{out}: is there already, and no bundle: choose another name")
     if not replace:
         raise QuantizeError(f"{out}: is there already; --force replaces it")
-    if not _is_bundle(out):
-        raise QuantizeError(f"{out}: is there already, and no bundle, hence not replaced")
 
 
 def _is_bundle(path: Path) -> bool:
-    if zipfile.is_zipfile(path):
+    if not path.is_file():
+        return (path / MANIFEST).is_file()
+    try:
         with zipfile.ZipFile(path) as archive:
             return MANIFEST in archive.namelist()
-    return (path / MANIFEST).is_file()
+    # What zipfile raises for files that are none, or damaged.
+    except (OSError, RuntimeError, ValueError, struct.error, zipfile.BadZipFile):
+        return False
 
 
 def _move(path: Path, out: Path, replaced: Path) -> None:

@@ -5,7 +5,7 @@ float networks, noise of each layer, accuracy on the evaluation set -> gate -> `
 """
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -28,9 +28,9 @@ from earlet_quantize.measure.speed import in_turns
 from earlet_quantize.model_file import parse_model
 from earlet_quantize.repack import repack
 from earlet_quantize.schemes.apply import Quantized, Scheme, apply
+from earlet_quantize.schemes.mixed import Layers
 from earlet_quantize.schemes.static import StaticConfig
 
-ROLES = ("network", "encoder", "decoder")
 TIMED = 32  # feeds of the network that runs most often; of others in proportion
 PROBED = 8  # feeds on which the noise of layers is measured
 ANY_TOLERANCE = 1e9  # of a bundle that is packed only to be measured
@@ -48,7 +48,6 @@ INT8_OPERATORS = frozenset(
         "QuantizeLinear",
     }
 )
-Layers = Mapping[str, Collection[str]]  # names of nodes, by the role of their network
 Networks = Mapping[str, onnx.ModelProto]  # by role
 
 
@@ -165,10 +164,7 @@ def _float_networks(bundle: Bundle) -> dict[str, onnx.ModelProto]:
             f"{bundle.path}: expected a bundle of ONNX, got one of {model.backend}"
         )
     networks = {}
-    for role in ROLES:
-        name = getattr(model, role)
-        if name is None:
-            continue
+    for role, name in model.networks.items():
         networks[role] = parse_model(bundle.read_bytes(name), f"{bundle.path}/{name}")
         for graph in graphs(networks[role].graph):
             for node in graph.node:

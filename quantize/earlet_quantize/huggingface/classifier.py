@@ -11,9 +11,10 @@ A regression has no function, several labels at once take sigmoid: as transforme
 
 from collections.abc import Mapping
 
+from earlet.bundle import Task
 from earlet.decoding.classify import FunctionToApply
 from earlet_quantize.errors import FolderError
-from earlet_quantize.huggingface.draft import Draft, Task
+from earlet_quantize.huggingface.draft import Draft
 from earlet_quantize.huggingface.folder import Facts, encode
 from earlet_quantize.huggingface.network import FILE, Network
 
@@ -55,7 +56,7 @@ def read_labels(config: Facts, n_outputs: int) -> tuple[str, ...]:
         FolderError: when there are more or fewer, ids are missing, or a name cannot be used.
     """
     facts = config.over({"id2label": DEFAULT_ID2LABEL})
-    by_id = facts.get("id2label", Mapping[str, str])  # type: ignore[type-abstract]
+    by_id = facts.get("id2label", dict[str, str])
     if by_id.keys() != {str(i) for i in range(len(by_id))}:
         raise FolderError(
             f"{config.where}: id2label: expected the ids 0 to {len(by_id) - 1}, each once, got "

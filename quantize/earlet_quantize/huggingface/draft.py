@@ -2,14 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
-Task = Literal[
-    "audio-classification",
-    "automatic-speech-recognition",
-    "image-classification",
-    "text-classification",
-]
+from earlet.bundle import Task
 
 # How a stream is cut is not of the network; these serve speech in general, see models/README.md.
 UTTERANCES: dict[str, object] = {

@@ -7,9 +7,10 @@ names (`Facts.over`), or it is a FolderError that names file and key.
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, NoReturn, TypeVar
+from typing import Literal, NoReturn, TypeVar
 
 from earlet import schema
+from earlet.files import read_plain
 from earlet_quantize.errors import FolderError
 
 T = TypeVar("T")
@@ -57,11 +58,7 @@ class Folder:
     def read_bytes(self, name: str) -> bytes:
         """A file's content, of at most MAX_BYTES."""
         path = self.file(name)
-        try:
-            with path.open("rb") as file:
-                data = file.read(MAX_BYTES + 1)
-        except OSError as problem:
-            raise FolderError(f"{path}: cannot be read: {_reason(problem)}") from None
+        data = read_plain(path, MAX_BYTES + 1, "a file", FolderError)
         if len(data) > MAX_BYTES:
             raise FolderError(f"{path}: expected at most {MAX_BYTES} bytes")
         return data
@@ -76,11 +73,10 @@ class Folder:
     def facts(self, name: str) -> "Facts":
         """A file that holds a JSON object."""
         where = str(self.path / name)
+        text = self.read_text(name)
         try:
-            values = json.loads(self.read_text(name), parse_constant=_refuse_constant)
+            values = json.loads(text, parse_constant=_refuse_constant)
         except (ValueError, RecursionError) as problem:
-            if isinstance(problem, FolderError):
-                raise
             raise FolderError(f"{where}: not the JSON that was expected: {problem}") from None
         if not isinstance(values, dict):
             raise FolderError(f"{where}: expected a JSON object, got a {type(values).__name__}")
@@ -134,7 +130,7 @@ class Facts:
 
     def section(self, key: str) -> "Facts":
         """The value of a key that holds a JSON object."""
-        return Facts(self.get(key, Mapping[str, object]), f"{self.where}: {key}")  # type: ignore[type-abstract]
+        return Facts(self.get(key, dict[str, object]), f"{self.where}: {key}")
 
     def count(self, key: str, at_most: int = MAX_COUNT) -> int:
         """A whole number above 0."""
@@ -181,7 +177,7 @@ def encode(text: str, where: str) -> bytes:
         raise FolderError(f"{where}: expected text, got half a character: {half!r}") from None
 
 
-def _refuse_constant(name: str) -> Any:
+def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON")
 
 

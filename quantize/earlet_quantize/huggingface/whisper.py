@@ -12,8 +12,6 @@ of WhisperFeatureExtractor (transformers 4.57). Timestamps begin after `no_times
 (`WhisperTimeStampLogitsProcessor`).
 """
 
-from collections.abc import Mapping
-
 from earlet.audio.resample import MAX_RATE_HZ
 from earlet_quantize.errors import FolderError
 from earlet_quantize.huggingface import seq2seq
@@ -95,7 +93,7 @@ def decoding(generation: Facts, config: Facts) -> dict[str, object]:
         "max_tokens": config.count("max_target_positions"),
     }
     if generation.get("is_multilingual", bool):
-        languages = generation.get("lang_to_id", Mapping[str, int])  # type: ignore[type-abstract]
+        languages = generation.get("lang_to_id", dict[str, int])
         ids["languages"] = {name.strip("<|>"): token for name, token in languages.items()}
-        ids["tasks"] = generation.get("task_to_id", Mapping[str, int])  # type: ignore[type-abstract]
+        ids["tasks"] = generation.get("task_to_id", dict[str, int])
     return ids

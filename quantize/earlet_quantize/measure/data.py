@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from earlet.audio.file import AudioFile
 from earlet.bundle import Task
 from earlet.errors import InputError
+from earlet.files import read_plain
 from earlet.schema import nearest
 from earlet_quantize.errors import DataError
 
@@ -29,8 +30,8 @@ SUFFIXES: dict[Task, frozenset[str]] = {
     "text-classification": frozenset(),
 }
 TRANSCRIPTS, LABELS, TEXTS = "transcripts.tsv", "labels.tsv", "texts.txt"
-MAX_EXAMPLES = 100_000
-MAX_TABLE_BYTES = 100_000_000
+MAX_EXAMPLES = 100_000  # of a set; ImageNet's for validation has 50,000
+MAX_TABLE_BYTES = 100_000_000  # of a .tsv or .txt, which is held in memory
 
 
 class Example(NamedTuple):
@@ -164,16 +165,13 @@ def _table(path: Path) -> Iterator[Example]:
 
 
 def _lines(path: Path) -> list[str]:
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_TABLE_BYTES + 1)
-        text = data.decode("utf-8")
-    except OSError as problem:
-        raise DataError(f"{path}: cannot be read: {problem.strerror}") from None
-    except UnicodeDecodeError as problem:
-        raise DataError(f"{path}: not UTF-8 at byte {problem.start}") from None
+    data = read_plain(path, MAX_TABLE_BYTES + 1, "lines of text", DataError)
     if len(data) > MAX_TABLE_BYTES:
         raise DataError(f"{path}: expected at most {MAX_TABLE_BYTES} bytes")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as problem:
+        raise DataError(f"{path}: not UTF-8 at byte {problem.start}") from None
     return [line for line in text.splitlines() if line.strip()]
 
 

@@ -19,17 +19,17 @@ import onnx
 from onnx import helper
 
 from earlet_quantize.errors import ModelFileError
-from earlet_quantize.graph import ORT_DOMAIN, bodies, prune, replace, uses
-from earlet_quantize.schemes.stored import (
+from earlet_quantize.graph import (
+    ORT_DOMAIN,
     STANDARD_DOMAINS,
-    FloatMatrix,
-    Int8Columns,
-    Scope,
-    View,
     attributes,
+    bodies,
+    prune,
+    replace,
+    uses,
 )
+from earlet_quantize.schemes.stored import INT8_MAX, FloatMatrix, Int8Columns, Scope, View
 
-INT8_MAX = 127  # symmetric: -128 is not used
 FIRST_OPSET = 11  # has DynamicQuantizeLinear
 
 

@@ -14,8 +14,10 @@ import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
+from earlet_quantize.graph import attributes
+
 FloatMatrix = npt.NDArray[np.float32]
-STANDARD_DOMAINS = ("", "ai.onnx")  # two spellings of ONNX's own operators
+INT8_MAX = 127  # symmetric about zero: -128 is not used
 
 
 class Int8Columns(NamedTuple):
@@ -124,15 +126,10 @@ class Scope:
             self.graph.initializer.append(numpy_helper.from_array(scales, f"{prefix}.scale"))
         return self._by_content[content]
 
-    def _prepare(self, op_type: str, inputs: list[str], output: str, **attributes: Any) -> str:
+    def _prepare(self, op_type: str, inputs: list[str], output: str, **options: Any) -> str:
         if not any(node.output[0] == output for node in self.prepared):
-            self.prepared.append(helper.make_node(op_type, inputs, [output], **attributes))
+            self.prepared.append(helper.make_node(op_type, inputs, [output], **options))
         return output
-
-
-def attributes(node: onnx.NodeProto) -> dict[str, Any]:
-    """The attributes of a node, as Python values."""
-    return {a.name: helper.get_attribute_value(a) for a in node.attribute}
 
 
 def _stored(graph: onnx.GraphProto) -> Iterator[tuple[str, FloatMatrix]]:

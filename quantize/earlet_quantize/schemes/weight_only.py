@@ -19,8 +19,8 @@ from onnx import helper, numpy_helper
 
 from earlet.arrays import FloatArray
 from earlet_quantize.graph import graphs, replace
+from earlet_quantize.schemes.stored import INT8_MAX
 
-INT8_MAX = 127  # symmetric: -128 is not used
 MIN_SIZE = 1024  # weights; a kilobyte is the least worth two more nodes
 
 

@@ -1,0 +1,1 @@
+"""Networks written anew from their weights, as graphs without control flow."""

@@ -1,0 +1,53 @@
+"""Moonshine's graphs in int8: which passes, in which order, and what stays float.
+
+Products are int8, with activations rounded as they come; so are the second and third convolution,
+as products, which hear loud and quiet moments alike when the rows of what they see are scaled.
+Float stay the first convolution, which takes 3 % of the time, attention, norms, and everything
+else that has no weights.
+
+Of tiny: @SNR@
+"""
+
+from collections.abc import Iterable
+
+import onnx
+
+from earlet.arrays import FloatArray
+from earlet_quantize.passes.head import two_stage_head
+from earlet_quantize.passes.im2col import convolutions_as_products
+from earlet_quantize.passes.row_scale import scale_rows
+from earlet_quantize.passes.smooth import channel_maxima, smooth
+from earlet_quantize.schemes.dynamic import quantize_matmuls
+
+# Matrices as `convolutions_as_products` names them.
+FLOAT_CONVOLUTIONS = ("conv1.0", "conv1.1")
+INT8_CONVOLUTIONS = ("conv2.0", "conv2.1", "conv2.2", "conv3.0", "conv3.1")
+
+
+def quantize_encoder(encoder: onnx.ModelProto, calibration: Iterable[FloatArray]) -> None:
+    """In place.
+
+    Args:
+        encoder: as `networks.moonshine.encoder` writes it.
+        calibration: clips of speech, (n_samples,) each.
+
+    Raises:
+        DataError: when there are no clips.
+    """
+    convolutions_as_products(encoder)
+    scale_rows(encoder, nodes_with(encoder, *INT8_CONVOLUTIONS))
+    stays_float = nodes_with(encoder, *FLOAT_CONVOLUTIONS)
+    maxima = channel_maxima(encoder, ({"waveform": clip[None]} for clip in calibration))
+    smooth(encoder, maxima, exclude=stays_float)
+    quantize_matmuls(encoder, exclude=stays_float)
+
+
+def quantize_decoder(decoder: onnx.ModelProto) -> None:
+    """In place; `decoder` as `networks.moonshine.decoder` writes it."""
+    quantize_matmuls(decoder, exclude=nodes_with(decoder, "embedding"))
+    two_stage_head(decoder)
+
+
+def nodes_with(model: onnx.ModelProto, *arrays: str) -> list[str]:
+    """The names of the nodes that take one of these arrays."""
+    return [node.name for node in model.graph.node if not set(arrays).isdisjoint(node.input)]

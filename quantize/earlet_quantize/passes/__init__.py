@@ -1,0 +1,12 @@
+"""Graph passes: each makes one change to an ONNX graph, in place, and can be used by itself.
+
+    im2col.convolutions_as_products      convolutions over time become products with matrices
+    instance_norm.norms_by_instance      layer norms become instance norms, folded where they can be
+    smooth.smooth                        outliers of activations move into the weights
+    integer_scores.integer_scores        an encoder's attention scores become integer products
+    head.two_stage_head                  a tied head scores all tokens coarsely, the best exactly
+    vocabulary.prune_vocabulary          tokens that will not be written are dropped
+
+The first three leave what a graph computes as it was, but for rounding in float32. They are meant
+to be used in this order, with `schemes.dynamic` after them; the head comes last.
+"""
