@@ -1,12 +1,16 @@
-"""Sounds and reference data that many tests use."""
+"""Sounds, reference data and bundles that many tests use."""
 
+import hashlib
 import importlib.util
 import os
+import shutil
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 import soundfile
+import yaml
 from hypothesis import settings
 
 from earlet.arrays import FloatArray
@@ -40,6 +44,25 @@ def speech(golden: Path) -> FloatArray:
     waveform, _ = soundfile.read(golden / "whisper" / "1272-128104-0000.wav", dtype="float32")
     waveform.flags.writeable = False
     return waveform
+
+
+@pytest.fixture
+def altered(tmp_path: Path) -> Callable[..., Path]:
+    """`altered(bundle, {"labels.txt": data}, input=section)`: a copy of a bundle with other files
+    and sections, for which its manifest vouches."""
+
+    def altered(bundle: Path, files: Mapping[str, bytes], **sections: object) -> Path:
+        folder = Path(shutil.copytree(bundle, tmp_path / bundle.name, dirs_exist_ok=True))
+        manifest = folder / "bundle.yaml"
+        document = {**yaml.safe_load(manifest.read_text(encoding="utf-8")), **sections}
+        for name, data in files.items():
+            (folder / name).write_bytes(data)
+            digest = hashlib.sha256(data).hexdigest()
+            document["files"][name] = {"bytes": len(data), "sha256": digest}
+        manifest.write_text(yaml.safe_dump(document), encoding="utf-8")
+        return folder
+
+    return altered
 
 
 @pytest.fixture(scope="session")

@@ -221,3 +221,16 @@ def test_a_name_that_is_nowhere_says_where_it_was_looked_for(
     monkeypatch.setenv("EARLET_MODELS", str(tmp_path))
     with pytest.raises(BundleNotFoundError, match=f"no bundle named 'zap' in {tmp_path}, models"):
         bundles.find("zap")
+
+
+def test_a_path_is_never_looked_for_as_a_name(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here" / "mine").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("EARLET_MODELS", str(tmp_path))
+    assert bundles.find("vad") == folder
+    with pytest.raises(BundleNotFoundError, match="vad: no such bundle folder"):
+        bundles.find("./vad")
+    with pytest.raises(BundleError, match=r"mine: not a bundle, it has no bundle\.yaml"):
+        bundles.find("mine")

@@ -1,10 +1,11 @@
 """`earlet verify`: passes as it is, and names the stage where anything was changed."""
 
-import hashlib
 import io
 import shutil
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from earlet.verify import Stage, verify
 
 MODELS = Path(__file__).parents[1] / "models"
 NAMES = ["commands-en", "moonshine-tiny-en", "vad"]
+Alter = Callable[..., Path]  # tests/conftest.py
 STAGES = ["files", "manifest", "features", "network", "result"]
 
 
@@ -103,59 +105,86 @@ def test_a_constant_that_was_changed_is_named_with_both_values(tmp_path: Path) -
     assert "streaming.threshold is 0.75, and was 0.5" in stage.detail
 
 
-def stored(folder: Path) -> dict[str, np.ndarray]:
-    with np.load(folder / "golden.npz") as archive:
+def stored(name: str) -> dict[str, np.ndarray]:
+    with np.load(MODELS / name / "golden.npz") as archive:
         return dict(archive)
 
 
-def with_golden(folder: Path, **arrays: object) -> None:
-    """Replace arrays of the golden file, and make the manifest fit the new file."""
-    bundle = Bundle(folder)
-    golden = {**stored(folder), **arrays}
+def npz(arrays: Mapping[str, Any]) -> bytes:
     buffer = io.BytesIO()
-    np.savez(buffer, **golden)  # type: ignore[arg-type]
-    (folder / bundle.manifest.golden.file).write_bytes(buffer.getvalue())
-    document = yaml.safe_load((folder / MANIFEST).read_text(encoding="utf-8"))
-    document["files"][bundle.manifest.golden.file] = {
-        "bytes": len(buffer.getvalue()),
-        "sha256": hashlib.sha256(buffer.getvalue()).hexdigest(),
-    }
-    (folder / MANIFEST).write_text(yaml.safe_dump(document), encoding="utf-8")
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
 
 
 @pytest.mark.parametrize("stage", ["features", "network"])
 def test_a_stage_that_gives_other_numbers_is_named_with_the_difference(
-    stage: str, tmp_path: Path
+    stage: str, altered: Alter
 ) -> None:
-    folder = copy("vad", tmp_path)
-    array = stored(folder)[stage]
-    array.flat[7] += 0.5
-    with_golden(folder, **{stage: array})
+    arrays = stored("vad")
+    arrays[stage].flat[7] += 0.5
+    folder = altered(MODELS / "vad", {"golden.npz": npz(arrays)})
     (found,) = [found for found in verify(folder) if not found.passed]
     assert found == Stage(stage, False, found.detail)
     assert "largest difference 0.5" in found.detail
 
 
-def test_not_a_number_never_passes(tmp_path: Path) -> None:
-    folder = copy("vad", tmp_path)
-    array = stored(folder)["network"]
-    array.flat[3] = np.nan
-    with_golden(folder, network=array)
-    assert failed(folder) == ["network"]
+def test_not_a_number_never_passes(altered: Alter) -> None:
+    arrays = stored("vad")
+    arrays["network"].flat[3] = np.nan
+    assert failed(altered(MODELS / "vad", {"golden.npz": npz(arrays)})) == ["network"]
 
 
-def test_another_answer_fails_the_result_stage(tmp_path: Path) -> None:
-    folder = copy("vad", tmp_path)
-    with_golden(folder, result=np.array("[]"))
-    assert failed(folder) == ["result"]
+def test_another_answer_fails_the_result_stage(altered: Alter) -> None:
+    arrays = {**stored("vad"), "result": np.array("[]")}
+    assert failed(altered(MODELS / "vad", {"golden.npz": npz(arrays)})) == ["result"]
 
 
-def test_a_golden_file_that_is_none_is_told(tmp_path: Path) -> None:
-    folder = copy("vad", tmp_path)
-    with_golden(folder, result=np.array("not JSON"))
-    (stage,) = [stage for stage in verify(folder) if not stage.passed]
-    assert stage.name == "files"
-    assert "golden.npz: not a golden file" in stage.detail
+def without(arrays: dict[str, np.ndarray], name: str, member: bytes | None = None) -> bytes:
+    """A golden file with another member, as it is, in the place of an array; None: with none."""
+    buffer = io.BytesIO(npz({key: array for key, array in arrays.items() if key != name}))
+    if member is not None:
+        with zipfile.ZipFile(buffer, "a") as archive:
+            archive.writestr(f"{name}.npy", member)
+    return buffer.getvalue()
+
+
+def header(shape: str) -> bytes:
+    """An array that claims a shape, and has no numbers."""
+    text = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode()
+
+
+def compressed(arrays: dict[str, Any]) -> bytes:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda _: b"",
+        lambda arrays: npz(arrays)[:1_000],
+        lambda arrays: npz({**arrays, "result": np.array("not JSON")}),
+        lambda arrays: npz({**arrays, "result": np.array("[" * 100_000)}),
+        lambda arrays: npz({**arrays, "features": np.array(["1"])}),
+        lambda arrays: npz({**arrays, "features": np.zeros(3, dtype=[("a", "f4")])}),
+        lambda arrays: npz({**arrays, "network": np.zeros(211, dtype=np.complex64)}),
+        lambda arrays: without(arrays, "manifest"),
+        lambda arrays: without(arrays, "waveform"),  # what a golden file of a picture lacks
+        lambda arrays: without(arrays, "features", b"no array"),
+        lambda arrays: without(arrays, "features", header("(1000000000000000,)")),
+        lambda arrays: without(arrays, "features", header("(-1,)")),
+        lambda arrays: without(arrays, "features", header("(")),
+        compressed,
+    ],
+)
+def test_a_golden_file_that_is_none_is_told(
+    altered: Alter, spoil: Callable[[dict[str, np.ndarray]], bytes]
+) -> None:
+    (stage,) = verify(altered(MODELS / "vad", {"golden.npz": spoil(stored("vad"))}))
+    assert (stage.name, stage.passed) == ("files", False)
+    assert "golden.npz: not a golden file: " in stage.detail
 
 
 def test_a_bundle_that_is_not_there_is_an_error(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ Exit codes are those of `earlet`: 0 done, 1 refused by the gate, 2 anything else
 
 import argparse
 import hashlib
+import signal
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -25,6 +26,7 @@ EXTRA = ("onnx", "matplotlib")  # of pyproject.toml's `quantize`
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `earlet-quantize` with these arguments (the process's own by default)."""
+    _end_tidily()
     return program.run(PROGRAM, _parser, argv, failures=(GateError,))
 
 
@@ -39,6 +41,13 @@ def _parser() -> argparse.ArgumentParser:
     for add in (_add_import, _add_quantize, _add_report, _add_pack, _add_unpack):
         add(commands)
     return parser
+
+
+def _end_tidily() -> None:
+    """What ends the process from outside is as Ctrl-C: what is half made is removed."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores the latter
+            signal.signal(number, signal.default_int_handler)
 
 
 def _add_import(commands: Any) -> None:
@@ -107,7 +116,7 @@ def _add_quantize(commands: Any) -> None:
     parser.add_argument("--out", metavar="BUNDLE", type=Path, required=True, help="a new folder")
     parser.add_argument(
         "--scheme",
-        choices=("auto", "static", "dynamic", "weight-only", "mixed"),
+        choices=("auto", "static", "dynamic", "smooth", "weight-only", "mixed"),
         default="auto",
         help="auto (the default) tries them and keeps the fastest that passes",
     )
@@ -115,7 +124,7 @@ def _add_quantize(commands: Any) -> None:
         "--calibration",
         metavar="FOLDER",
         type=Path,
-        help="sounds, pictures or texts as the network will meet them, for static",
+        help="sounds, pictures or texts as the network will meet them, for static and smooth",
     )
     parser.add_argument(
         "--calibration-method",
@@ -149,17 +158,25 @@ def _run_quantize(arguments: argparse.Namespace) -> int:
 
     limits = Limits(max_drop=parse_max_drop(arguments.max_drop), no_slower=arguments.no_slower)
     check_place(arguments.out, replace=arguments.force)
-    quantize(
-        bundles.find(arguments.bundle),
-        arguments.out,
-        scheme=arguments.scheme,
-        calibration=arguments.calibration,
-        evaluation=arguments.evaluation,
-        limits=limits,
-        config=StaticConfig(calibration=arguments.calibration_method),
-        tell=_progress,
-        show=_print_record,
-    )
+    bundle = bundles.find(arguments.bundle)
+    if arguments.out.resolve() == bundle.resolve():
+        raise QuantizeError(f"{bundle}: is the float bundle; choose another --out, and keep it")
+    records: list[Quantization] = []
+    try:
+        quantize(
+            bundle,
+            arguments.out,
+            scheme=arguments.scheme,
+            calibration=arguments.calibration,
+            evaluation=arguments.evaluation,
+            limits=limits,
+            config=StaticConfig(calibration=arguments.calibration_method),
+            tell=_progress,
+            show=records.append,
+        )
+    finally:  # also when it is refused; and a closed stdout does not keep the bundle from its place
+        for record in records:
+            _print_record(record)
     _print_bundle(arguments.out)
     return program.DONE
 

@@ -20,6 +20,8 @@ import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
+from earlet.arrays import AnyArray
+
 # Both are read by onnxruntime 1.20; operator set 20 is the first with Gelu.
 OPSET = 20
 IR_VERSION = 9
@@ -129,12 +131,12 @@ def uses(node: onnx.NodeProto) -> Iterator[str]:
         yield from (output.name for output in body.output)
 
 
-def initializers(graph: onnx.GraphProto) -> dict[str, npt.NDArray[Any]]:
+def initializers(graph: onnx.GraphProto) -> dict[str, AnyArray]:
     """The arrays that a graph stores, by name."""
     return {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
 
 
-def store(graph: onnx.GraphProto, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+def store(graph: onnx.GraphProto, arrays: Mapping[str, AnyArray]) -> None:
     """Make these the arrays that a graph stores, all others gone."""
     replace(graph.initializer, (numpy_helper.from_array(a, name) for name, a in arrays.items()))
 
@@ -182,6 +184,22 @@ def prune(graph: onnx.GraphProto) -> None:
     replace(graph.initializer, [i for i in graph.initializer if i.name in needed])
     replace(graph.input, [i for i in graph.input if i.name in needed])
     replace(graph.value_info, [i for i in graph.value_info if i.name in needed])
+
+
+def tidy(model: onnx.ModelProto) -> None:
+    """Drop what tells of the machine that exported a network, and not of the network; in place."""
+    model.producer_name, model.producer_version, model.doc_string = "earlet", "", ""
+    model.ir_version = min(model.ir_version, IR_VERSION)
+    del model.metadata_props[:]
+    del model.graph.metadata_props[:]
+    del model.graph.value_info[:]
+    model.graph.doc_string = ""
+    for item in (*model.graph.node, *model.graph.input, *model.graph.output):
+        item.doc_string = ""
+        del item.metadata_props[:]
+    for tensor in model.graph.initializer:
+        if tensor.data_location == onnx.TensorProto.DEFAULT:
+            tensor.ClearField("data_location")  # the default, written out where it was loaded
 
 
 def replace(field: Any, items: Iterable[Any]) -> None:

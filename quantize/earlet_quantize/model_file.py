@@ -11,14 +11,13 @@ import textwrap
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 from google.protobuf.message import DecodeError
 from onnx import numpy_helper
 
+from earlet.arrays import AnyArray
 from earlet.backends import onnx_file
 from earlet.errors import BackendError
 from earlet.files import read_plain
@@ -159,7 +158,7 @@ def _check_numbers(graph: onnx.GraphProto) -> None:
             )
 
 
-def _is_sound(array: npt.NDArray[Any]) -> bool:
+def _is_sound(array: AnyArray) -> bool:
     """All numbers are finite, or it is an attention mask: infinities and zeros."""
     if array.dtype.kind not in "fcV":  # V: bfloat16 and smaller, which NumPy does not know
         return True

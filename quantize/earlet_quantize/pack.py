@@ -25,6 +25,7 @@ from earlet.bundle import MANIFEST, Bundle
 from earlet.errors import BundleError
 from earlet.tasks.trace import Example, from_golden, to_golden
 from earlet_quantize.bounded import run_bounded
+from earlet_quantize.errors import ModelFileError
 from earlet_quantize.staging import staged
 
 GOLDEN = "golden.npz"
@@ -69,7 +70,10 @@ def pack(
         _write(folder, document, kept)
         Bundle(folder)  # a manifest that is not what it must be is told before anything runs
         arrays = {"bundle": np.array(str(folder)), **kept}
-        trace = run_bounded(_trace, arrays, name=str(out))
+        try:
+            trace = run_bounded(_trace, arrays, name=str(out))
+        except ModelFileError as problem:  # the folder will be gone when it is read
+            raise ModelFileError(str(problem).replace(str(folder), str(out))) from None
         constants = np.array(verify.constants(document))
         _write(folder, document, {**kept, "manifest": constants, **trace})
         for stage in verify.verify(folder):
@@ -93,7 +97,7 @@ def _files(folder: Path) -> list[Path]:
 def _trace(arrays: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
     """What the golden file is to expect."""
     bundle = Bundle(str(arrays["bundle"]))
-    trace = tasks.trace(bundle, from_golden(arrays, bundle.manifest.task))
+    trace = tasks.trace_bundle(bundle, from_golden(arrays, bundle.manifest.task))
     return {
         "features": trace.features,
         "network": trace.network,

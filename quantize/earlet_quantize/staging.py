@@ -1,14 +1,13 @@
 """Written beside, then renamed: nothing half written ever has its final name."""
 
 import os
-import struct
 import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from earlet.bundle import MANIFEST
+from earlet.bundle import MANIFEST, UNREADABLE
 from earlet.errors import EarletError
 from earlet_quantize.errors import QuantizeError
 
@@ -53,7 +52,7 @@ def scratch_folder() -> Iterator[Path]:
     try:
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             yield Path(folder)
-    except (EarletError, BrokenPipeError):  # the latter is of a command's output
+    except EarletError:  # some are OSErrors, too
         raise
     except OSError as problem:
         raise QuantizeError(
@@ -83,8 +82,7 @@ def _is_bundle(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return MANIFEST in archive.namelist()
-    # What zipfile raises for files that are none, or damaged.
-    except (OSError, RuntimeError, ValueError, struct.error, zipfile.BadZipFile):
+    except UNREADABLE:
         return False
 
 

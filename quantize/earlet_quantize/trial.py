@@ -180,7 +180,8 @@ def _description(scheme: Scheme, config: StaticConfig) -> str:
     weights = "weights int8 per channel"
     if scheme == "weight-only":
         return f"{weights}, activations float"
-    if scheme == "dynamic":
-        return f"{weights}, activations uint8 in steps as they come"
+    if scheme in ("dynamic", "smooth"):
+        moved = ", their outliers moved into the weights" if scheme == "smooth" else ""
+        return f"{weights}, activations uint8 in steps as they come{moved}"
     bits = " in 7 bits" if config.reduce_range else ""
     return f"{weights}{bits}, activations uint8 in steps from calibration ({config.calibration})"

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from earlet.errors import InputError
 
 FloatArray = npt.NDArray[np.float32]
+Float64Array = npt.NDArray[np.float64]
 ByteArray = npt.NDArray[np.uint8]
 AnyArray = npt.NDArray[Any]
 

@@ -11,112 +11,19 @@ import stat
 import struct
 import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from earlet import schema
-from earlet.backends import Backend, Session, open_session
+from earlet.backends import Session, open_session
 from earlet.errors import BundleError, BundleNotFoundError, ManifestError
+from earlet.manifest import FORMAT, Manifest
 
 T = TypeVar("T")
-FORMAT = 1  # of bundle.yaml; models/README.md
 MANIFEST = "bundle.yaml"
-MAX_FILES = 1_000
+MAX_FILES = 1_000  # of a bundle; most have a handful
 # What reading a file may raise, and what zipfile raises for a damaged or encrypted archive.
-_UNREADABLE = (OSError, EOFError, RuntimeError, ValueError, struct.error, zipfile.BadZipFile)
-
-Task = Literal[
-    "audio-classification",
-    "automatic-speech-recognition",
-    "image-classification",
-    "text-classification",
-    "voice-activity-detection",
-]
-Architecture = Literal["classifier", "ctc", "encoder-decoder", "vad"]
-_ARCHITECTURES: dict[Task, tuple[Architecture, ...]] = {  # that can answer each task
-    "audio-classification": ("classifier",),
-    "automatic-speech-recognition": ("ctc", "encoder-decoder"),
-    "image-classification": ("classifier",),
-    "text-classification": ("classifier",),
-    "voice-activity-detection": ("vad",),
-}
-_ROLES: dict[str, tuple[str, ...]] = {  # the files that a model of each architecture consists of
-    "classifier": ("network",),
-    "ctc": ("network",),
-    "encoder-decoder": ("encoder", "decoder"),
-    "vad": ("network",),
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class FileEntry:
-    """What a file of the bundle must be."""
-
-    bytes: int
-    sha256: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Model:
-    """The network or networks, by their role, and what runs them."""
-
-    architecture: Architecture
-    backend: Backend
-    network: str | None = None
-    encoder: str | None = None
-    decoder: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.backend == "litert" and self.architecture != "classifier":
-            raise ManifestError(f"litert runs the architecture classifier, not {self.architecture}")
-        for role in ("network", "encoder", "decoder"):
-            wanted = role in _ROLES[self.architecture]
-            if wanted != (getattr(self, role) is not None):
-                raise ManifestError(
-                    f"architecture {self.architecture} has the files "
-                    f"{', '.join(_ROLES[self.architecture])}; {role!r} is "
-                    f"{'missing' if wanted else 'not one of them'}"
-                )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Golden:
-    """The stored answer that `earlet verify` compares with."""
-
-    file: str
-    features_tolerance: float  # largest absolute difference
-    network_tolerance: float  # the same, of the network's outputs
-
-
-@dataclass(frozen=True, kw_only=True)
-class Manifest:
-    """bundle.yaml. What is a plain mapping here is read by the part that it configures."""
-
-    format: int
-    name: str
-    version: str
-    task: Task
-    license: str
-    attribution: str
-    source: str
-    model: Model
-    files: Mapping[str, FileEntry]
-    input: Mapping[str, object]
-    golden: Golden
-    description: str = ""
-    output: Mapping[str, object] = field(default_factory=dict)
-    decoding: Mapping[str, object] = field(default_factory=dict)
-    streaming: Mapping[str, object] = field(default_factory=dict)
-    quantization: Mapping[str, object] = field(default_factory=dict)
-    evaluation: tuple[object, ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.model.architecture not in _ARCHITECTURES[self.task]:
-            raise ManifestError(
-                f"a model for {self.task} has the architecture "
-                f"{' or '.join(_ARCHITECTURES[self.task])}, got {self.model.architecture}"
-            )
+UNREADABLE = (OSError, EOFError, RuntimeError, ValueError, struct.error, zipfile.BadZipFile)
 
 
 class Bundle:
@@ -199,7 +106,7 @@ class Bundle:
             BackendError: when the engine refuses the network.
             BundleError: when the network has other inputs or outputs.
         """
-        name = getattr(self.manifest.model, role)
+        name = self.manifest.model.networks[role]
         backend = self.manifest.model.backend
         session = open_session(
             self.read_bytes(name),
@@ -255,10 +162,7 @@ class Bundle:
             size = self._size(name)
             if size != entry.bytes:
                 raise BundleError(f"{self.path}/{name}: expected {entry.bytes} bytes, got {size}")
-        used = [
-            getattr(self.manifest.model, role) for role in _ROLES[self.manifest.model.architecture]
-        ]
-        for name in (*used, self.manifest.golden.file):
+        for name in (*self.manifest.model.networks.values(), self.manifest.golden.file):
             if name not in self.manifest.files:
                 raise ManifestError(f"{self.path}: {MANIFEST} uses {name!r} and does not list it")
 
@@ -269,7 +173,7 @@ class Bundle:
         try:
             inside = path.resolve(strict=True).is_relative_to(self.path.resolve())
             status = path.stat()
-        except _UNREADABLE as problem:
+        except UNREADABLE as problem:
             raise BundleError(f"{self.path}/{name}: cannot be read: {problem}") from None
         if not inside:
             raise BundleError(f"{self.path}: {name!r} is a link that leads outside the bundle")
@@ -285,7 +189,7 @@ class Bundle:
                     return member.read(limit + 1)
             with (self.path / name).open("rb") as file:
                 return file.read(limit + 1)
-        except _UNREADABLE as problem:
+        except UNREADABLE as problem:
             raise BundleError(f"{self.path}/{name}: cannot be read: {problem}") from None
 
 
@@ -308,15 +212,17 @@ def find(bundle: str | Path) -> Path:
     path = Path(bundle)
     if _is_there(path) and (path.is_file() or _is_there(path / MANIFEST)):
         return path
-    if len(path.parts) == 1:
+    is_name = len(path.parts) == 1 and "/" not in str(bundle)
+    if is_name:
         for folder in search_path():
             for candidate in (folder / path, folder / f"{path}.zip"):
                 if _is_there(candidate):
                     return candidate
-        places = ", ".join(str(folder) for folder in search_path())
-        raise BundleNotFoundError(f"no bundle named {str(bundle)!r} in {places}")
     if _is_there(path) and path.is_dir():
         raise BundleError(f"{path}: not a bundle, it has no {MANIFEST}")
+    if is_name:
+        places = ", ".join(str(folder) for folder in search_path())
+        raise BundleNotFoundError(f"no bundle named {str(bundle)!r} in {places}")
     raise BundleNotFoundError(f"{path}: no such bundle folder or .zip file")
 
 
@@ -356,7 +262,7 @@ def _is_inside(name: str) -> bool:
 def _open_zip(path: Path) -> zipfile.ZipFile:
     try:
         archive = zipfile.ZipFile(path)
-    except _UNREADABLE as problem:
+    except UNREADABLE as problem:
         raise BundleError(
             f"{path}: expected a bundle folder or .zip, got a file: {problem}"
         ) from None

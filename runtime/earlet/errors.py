@@ -1,7 +1,7 @@
 """What can go wrong, as a tree. Each error also is the builtin that a caller would catch.
 
     EarletError
-    ├── InputError (ValueError)         an argument or a piece of audio that cannot be used
+    ├── InputError (ValueError)         an argument, sound, picture or text that cannot be used
     │   └── AudioFileError              a sound file that cannot be read
     ├── BundleError (ValueError)        a bundle that is not what models/README.md specifies
     │   ├── BundleNotFoundError         (also FileNotFoundError) no bundle of that name or path
@@ -28,7 +28,7 @@ class EarletError(Exception):
 
 
 class InputError(EarletError, ValueError):
-    """An argument or a piece of audio that cannot be used."""
+    """An argument, sound, picture or text that cannot be used."""
 
 
 class AudioFileError(InputError):

@@ -13,18 +13,32 @@ import io
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from tokenize import TokenError
 from typing import NamedTuple
-from zipfile import BadZipFile
+from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
 import numpy as np
 
 from earlet import bundle as bundles
 from earlet import tasks
-from earlet.arrays import FloatArray
+from earlet.arrays import AnyArray, FloatArray
 from earlet.bundle import Bundle
 from earlet.errors import BundleError, BundleNotFoundError, EarletError, ManifestError
 from earlet.tasks.trace import Example, Trace, from_golden
 
+# What zipfile, NumPy and json raise for files that are damaged, or made to do damage.
+_DAMAGED = (
+    BadZipFile,
+    EOFError,
+    KeyError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TokenError,
+    TypeError,
+    ValueError,
+)
 _ABSENT = object()  # a key that one of two manifests does not have
 
 
@@ -60,7 +74,7 @@ def verify(bundle: str | Path) -> Iterator[Stage]:
     yield Stage("files", True, f"{len(opened.manifest.files)} files, {size / 1e6:.1f} MB")
     try:
         yield _manifest(opened, golden.manifest)
-        trace = tasks.trace(opened, golden.example)
+        trace = tasks.trace_bundle(opened, golden.example)
     except EarletError as problem:
         yield Stage("network", False, str(problem))
         return
@@ -87,24 +101,36 @@ def read_golden(bundle: Bundle) -> GoldenFile:
         BundleError: when it is no .npz of the arrays that verification needs.
     """
     name = bundle.manifest.golden.file
+    data = bundle.read_bytes(name)
     try:
-        with np.load(io.BytesIO(bundle.read_bytes(name))) as archive:
+        with ZipFile(io.BytesIO(data)) as members:
+            if any(member.compress_type != ZIP_STORED for member in members.infolist()):
+                raise ValueError("its arrays are compressed; expected them stored")
+        with np.load(io.BytesIO(data)) as archive:
             return GoldenFile(
-                from_golden(archive),
+                from_golden(archive, bundle.manifest.task),
                 json.loads(str(archive["manifest"])),
                 Trace(
-                    archive["features"].astype(np.float32),
-                    archive["network"].astype(np.float32),
+                    _numbers(archive["features"]),
+                    _numbers(archive["network"]),
                     json.loads(str(archive["result"])),
                 ),
             )
-    except (BadZipFile, ValueError, KeyError, OSError, EOFError) as problem:
-        raise BundleError(f"{bundle.path}/{name}: not a golden file: {problem}") from None
+    except _DAMAGED as problem:
+        reason = str(problem) or type(problem).__name__
+        raise BundleError(f"{bundle.path}/{name}: not a golden file: {reason}") from None
 
 
 def constants(document: Mapping[str, object]) -> str:
     """The manifest but its `files` as JSON: what must not change once the golden file is made."""
     return json.dumps({key: value for key, value in document.items() if key != "files"})
+
+
+def _numbers(array: AnyArray) -> FloatArray:
+    # NumPy gives the bytes of a member that is no array.
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
+        raise ValueError("expected arrays of numbers")
+    return array.astype(np.float32)
 
 
 def _manifest(bundle: Bundle, then: object) -> Stage:

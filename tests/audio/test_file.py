@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import soundfile
 
-from earlet.arrays import FloatArray
+from earlet.arrays import Float64Array, FloatArray
 from earlet.audio.file import AudioFile, Source
 from earlet.errors import AudioFileError
 
@@ -26,14 +25,14 @@ def read(source: Source, rate: int) -> FloatArray:
         return np.concatenate([np.empty(0, dtype=np.float32), *file])
 
 
-def encoded(samples: npt.NDArray[np.float64], rate: int = RATE, **form: str) -> bytes:
+def encoded(samples: Float64Array, rate: int = RATE, **form: str) -> bytes:
     """A sound file: a WAV of float samples where nothing else is said."""
     buffer = io.BytesIO()
     soundfile.write(buffer, samples, rate, **({"format": "WAV", "subtype": "FLOAT"} | form))
     return buffer.getvalue()
 
 
-def noise(*shape: int) -> npt.NDArray[np.float64]:
+def noise(*shape: int) -> Float64Array:
     return np.random.default_rng(0).uniform(-0.5, 0.5, shape)
 
 

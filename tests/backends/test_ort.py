@@ -74,3 +74,26 @@ def test_onnxruntime_keeps_no_records_for_its_maker(tmp_path: Path, program: str
     env |= {"HOME": str(tmp_path), "TMPDIR": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
     subprocess.run([sys.executable, "-c", program], env=env, timeout=60, check=True)
     assert list(tmp_path.rglob("*")) == []
+
+
+def test_an_array_that_is_input_and_output_changes_where_it_lies() -> None:
+    state = np.ones((1, 2), dtype=np.float32)
+    step = open_session(doubling(), "double.onnx", "onnxruntime").bind({"x": state}, {"y": state})
+    for _ in range(5):
+        step()
+    assert state.tolist() == [[2.0**5, 2.0**5]]
+
+
+@pytest.mark.parametrize(
+    ("x", "reason"),
+    [
+        (np.ones((1, 3), dtype=np.float64), "cannot run: .*data type"),
+        (np.ones((1, 6), dtype=np.float32)[:, ::2], "cannot bind: x is not C-contiguous"),
+        (np.ones(3, dtype=np.float32), "cannot run: .*Invalid rank"),
+    ],
+    ids=["type", "every other", "axes"],
+)
+def test_arrays_that_cannot_be_bound_are_refused(x: np.ndarray, reason: str) -> None:
+    session = open_session(doubling(), "double.onnx", "onnxruntime")
+    with pytest.raises(BackendError, match=rf"double\.onnx: {reason}"):
+        session.bind({"x": x}, {"y": np.empty((1, 3), dtype=np.float32)})()

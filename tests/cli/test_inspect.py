@@ -31,6 +31,20 @@ def test_every_bundle_is_a_line_and_a_damaged_one_is_named(
     assert no_zip.startswith(f"earlet: {tmp_path}/no zip.zip: expected a bundle folder or .zip")
 
 
+def test_a_name_that_would_write_on_the_terminal_is_escaped(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(shutil.copytree(bundles.find("vad"), tmp_path / "vad"))
+    manifest = folder / "bundle.yaml"
+    text = manifest.read_text().replace("name: vad", r'name: "v\e[31m\nad"')
+    manifest.write_text(text.replace("version: 1.0.0", r'version: "\a1"'))
+    monkeypatch.setattr(bundles, "search_path", lambda: [tmp_path])
+    code, out, err = call("bundles")
+    assert (code, err) == (0, "")
+    assert out.startswith(r"v\x1b[31m\nad ")
+    assert out.removesuffix("\n").isprintable()
+
+
 def test_a_good_bundle_verifies(call: Call) -> None:
     code, out, err = call("verify", "vad")
     assert (code, err) == (0, "")

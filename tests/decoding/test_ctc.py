@@ -11,7 +11,7 @@ from earlet.decoding.ctc import Ctc, CtcConfig, collapse
 from earlet.errors import BundleError, InputError
 from earlet.features.waveform import Waveform, WaveformConfig
 
-FEATURES = Waveform(WaveformConfig(sample_rate=100))
+FEATURES = Waveform(WaveformConfig(sample_rate=1_000))
 
 
 class Network:

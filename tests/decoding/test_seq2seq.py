@@ -13,7 +13,7 @@ from earlet.errors import BundleError, InputError
 from earlet.features.waveform import Waveform, WaveformConfig
 
 CONFIG = Seq2SeqConfig(bos=1, eos=2, max_tokens_per_second=4.0, extra_tokens=2, min_samples=10)
-FEATURES = Waveform(WaveformConfig(sample_rate=100))
+FEATURES = Waveform(WaveformConfig(sample_rate=1_000))
 SCRIPT = [5, 3, 3, 2, 4]  # what the decoder says, step by step; 2 ends
 
 
@@ -70,14 +70,14 @@ class Decoder:
 
 def test_tokens_are_fed_back_until_the_end_token() -> None:
     decoder = Decoder()
-    ids = Seq2Seq(CONFIG, FEATURES, Encoder(), decoder).generate(np.zeros(200, dtype=np.float32))
+    ids = Seq2Seq(CONFIG, FEATURES, Encoder(), decoder).generate(np.zeros(2_000, dtype=np.float32))
     assert ids == [5, 3, 3]
     assert decoder.fed == [1, 5, 3, 3]
 
 
 def test_a_decoder_that_does_not_end_is_ended() -> None:
     seq2seq = Seq2Seq(CONFIG, FEATURES, Encoder(), Decoder())
-    assert seq2seq.generate(np.zeros(10, dtype=np.float32)) == [5, 3]  # 0.1 s * 4 + 2
+    assert seq2seq.generate(np.zeros(10, dtype=np.float32)) == [5, 3]  # 0.01 s * 4 + 2
 
 
 def test_audio_without_an_encoder_frame_has_no_tokens() -> None:
@@ -121,8 +121,14 @@ def test_a_decoder_without_logits_is_refused() -> None:
         ({"max_tokens_per_second": 4.0, "extra_tokens": -1}, "extra_tokens >= 0"),
         ({"max_tokens_per_second": 4.0, "min_samples": 0}, "min_samples >= 1"),
         ({}, "max_tokens or max_tokens_per_second"),
-        ({"max_tokens": 1}, "max_tokens above the prompt's 1, got 1"),
-        ({"max_tokens": 2, "no_timestamps": 3}, "max_tokens above the prompt's 2, got 2"),
+        ({"max_tokens": 1}, "max_tokens above the prompt's 1 and at most 10000, got 1"),
+        ({"max_tokens": 10**12}, "at most 10000, got 1000000000000"),
+        ({"max_tokens_per_second": 1e300}, r"need max_tokens_per_second of at most 10000"),
+        ({"max_tokens": 9, "extra_tokens": 10**12}, "need extra_tokens of at most 10000"),
+        (
+            {"max_tokens": 2, "no_timestamps": 3},
+            "max_tokens above the prompt's 2 and at most 10000, got 2",
+        ),
         ({"max_tokens": 9, "tasks": {"translate": 3}}, "need 'transcribe' among the tasks"),
     ],
 )
@@ -181,7 +187,7 @@ def generate(
 ) -> tuple[list[int], list[int]]:
     """What is written, and what was fed."""
     seq2seq = Seq2Seq(config, FEATURES, Encoder(), decoder)
-    ids = seq2seq.generate(np.zeros(200, dtype=np.float32), seq2seq.language_id(language))
+    ids = seq2seq.generate(np.zeros(2_000, dtype=np.float32), seq2seq.language_id(language))
     return ids, decoder.fed
 
 
@@ -226,7 +232,7 @@ def test_suppressed_tokens_and_times_are_never_written() -> None:
     likely = {7: 5.0, 8: 4.0, 9: 4.0, 2: 3.0, 6: 2.0, 5: 1.0}
     seq2seq = Seq2Seq(config, FEATURES, Encoder(), Polyglot(likely))
     assert seq2seq.n_vocab == 8
-    logits = [step.copy() for step in seq2seq.steps(np.zeros(200, dtype=np.float32))]
+    logits = [step.copy() for step in seq2seq.steps(np.zeros(2_000, dtype=np.float32))]
     assert [int(step.argmax()) for step in logits] == [5, 2]  # the end is not written first
     assert np.flatnonzero(np.isneginf(logits[0])).tolist() == [2, 6, 7, 8, 9]
     assert np.flatnonzero(np.isneginf(logits[1])).tolist() == [7, 8, 9]

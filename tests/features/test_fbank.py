@@ -136,13 +136,16 @@ def test_mel_energies_of_uncorrelated_sounds_add_up() -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"hop_length": 0}, "need 0 < hop_length <= win_length <= n_fft <= 65536, got 0, 400, 512"),
+        ({"hop_length": 0}, "need 0 < hop_length <= win_length <= n_fft <= 16384, got 0, 400, 512"),
         ({"hop_length": 401}, "got 401, 400, 512"),
         ({"n_fft": 256}, "got 160, 400, 256"),
-        ({"n_mels": 0}, "need n_mels of 1 to n_fft // 2, got 0"),
-        ({"n_frames": -1}, "need n_frames of 0 to 10000, got -1"),
-        ({"std": 0}, "need log_floor, std and sample_scale above 0"),
-        ({"log_floor": float("nan")}, "need log_floor, std and sample_scale above 0"),
+        ({"n_mels": 0}, "need n_mels of 1 to 256, got 0"),
+        ({"n_mels": 4_000, "n_fft": 8_192}, "need n_mels of 1 to 1024, got 4000"),
+        ({"sample_rate": 10**12}, "expected 1000 to 768000 Hz, got 1000000000000"),
+        ({"n_frames": -1}, "need n_frames of 0 to 60000, got -1"),
+        ({"std": 0}, "need std above 0, got 0"),
+        ({"log_floor": float("nan")}, "need log_floor above 0, got nan"),
+        ({"mean": -1e7}, r"need mean of at most 1e\+06, got -1e\+07"),
     ],
 )
 def test_impossible_settings_are_refused(fields: dict[str, float], message: str) -> None:

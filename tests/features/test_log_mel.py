@@ -115,13 +115,14 @@ def test_silence_padded_is_30_seconds_of_the_floor(log_mel: LogMel, n_samples: i
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"hop_length": 200}, r"need 0 < hop_length < n_fft // 2 <= 32768, got 200, 400"),
-        ({"n_mels": 0}, "need n_mels of 1 to n_fft // 2, got 0"),
-        (
-            {"pad_seconds": -1},
-            "need pad_seconds of 0 to 600 and dynamic_range of 0 or more, got -1, 8",
-        ),
-        ({"log_floor": 0}, "need log_floor and std above 0, got 0, 4"),
+        ({"hop_length": 200}, r"need 0 < hop_length < n_fft // 2 <= 8192, got 200, 400"),
+        ({"n_mels": 0}, "need n_mels of 1 to 200, got 0"),
+        ({"pad_seconds": -1}, "need pad_seconds of 0 to 60000 frames, got -1 s"),
+        ({"pad_seconds": 601}, "need pad_seconds of 0 to 60000 frames, got 601 s"),
+        ({"dynamic_range": -1}, "need dynamic_range of 0 or more, got -1"),
+        ({"sample_rate": 10**12}, "expected 1000 to 768000 Hz, got 1000000000000"),
+        ({"log_floor": 0}, "need log_floor above 0, got 0"),
+        ({"std": 1e39}, r"need std of at most 1e\+06, got 1e\+39"),
     ],
 )
 def test_impossible_settings_are_refused(fields: dict[str, float], message: str) -> None:

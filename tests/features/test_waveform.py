@@ -87,5 +87,5 @@ def test_an_impossible_length_of_a_clip_is_refused(n_samples: int) -> None:
 
 
 def test_a_sample_rate_of_zero_is_refused() -> None:
-    with pytest.raises(InputError, match="sample_rate above 0 Hz, got 0"):
+    with pytest.raises(InputError, match="expected 1000 to 768000 Hz, got 0"):
         WaveformConfig(sample_rate=0)

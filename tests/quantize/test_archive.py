@@ -137,14 +137,21 @@ def other_zip(path: Path) -> None:
         archive.writestr("photo.png", b"")
 
 
-@pytest.mark.parametrize("make", [Path.mkdir, Path.touch, to_nowhere, other_zip])
+def damaged_zip(path: Path) -> None:
+    other_zip(path)
+    path.write_bytes(path.read_bytes().replace(b"PK\1\2", b"PK\0\0"))
+
+
+@pytest.mark.parametrize(
+    "make", [Path.mkdir, Path.touch, os.mkfifo, to_nowhere, other_zip, damaged_zip]
+)
 def test_what_is_no_bundle_is_never_replaced(
     tmp_path: Path, make: Callable[[Path], object]
 ) -> None:
     out = tmp_path / "notes"
     make(out)
     for write in (to_zip, to_folder):
-        with pytest.raises(QuantizeError, match="no bundle, hence not replaced"):
+        with pytest.raises(QuantizeError, match="no bundle: choose another name"):
             write(Bundle(VAD), out, replace=True)
     assert [path.name for path in tmp_path.iterdir()] == ["notes"]
 

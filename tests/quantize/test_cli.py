@@ -1,6 +1,8 @@
 """`earlet-quantize`: results on stdout, one line on stderr for what is wrong, and exit codes."""
 
+import errno
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -8,6 +10,7 @@ import tomllib
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -131,8 +134,17 @@ def test_an_import_of_nothing_is_refused_before_anything_is_read(
     )
     (tmp_path / "mine").mkdir()
     assert refused("import", "nowhere", "--out", "mine", "--force") == (
-        "mine: is there already, and no bundle, hence not replaced"
+        "mine: is there already, and no bundle: choose another name"
     )
+    assert refused("import", "nowhere", "--out", "mine") == (
+        "mine: is there already, and no bundle: choose another name"
+    )
+
+
+def test_a_float_bundle_is_not_lost_to_its_int8_version(call: Call, refused: Refused) -> None:
+    call("pack", VAD, "--out", "v.zip")
+    told = refused("quantize", "v.zip", "--out", "./v.zip", "--scheme", "dynamic", "--force")
+    assert told == "v.zip: is the float bundle; choose another --out, and keep it"
 
 
 def test_what_quantize_is_asked_for_is_what_is_done(
@@ -198,6 +210,35 @@ def test_an_interruption_is_an_exit_code(call: Call, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr("earlet_quantize.archive.to_zip", interrupted)
     assert call("pack", VAD) == (130, "", "")
+
+
+def test_being_ended_from_outside_leaves_nothing_half_made(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys; from earlet_quantize import archive, cli; "
+        "archive._content = lambda *_: os.kill(os.getpid(), signal.SIGTERM); "
+        "sys.exit(cli.main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", code, "pack", str(VAD)]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=60, check=False)
+    assert (result.returncode, result.stdout, result.stderr) == (130, b"", b"")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_closed_or_full_stdout_does_not_keep_a_bundle_from_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def quantize(bundle: Path, out: Path, **options: Any) -> None:
+        options["show"](None)
+        shutil.copytree(bundle, out)
+
+    def fail(_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("earlet_quantize.quantize.quantize", quantize)
+    monkeypatch.setattr(cli, "_print_record", fail)
+    monkeypatch.setattr("earlet.cli.program._abandon_stdout", lambda: None)
+    assert cli.main(["quantize", str(VAD), "--out", str(tmp_path / "q")]) == 1
+    assert Bundle(tmp_path / "q").manifest.name == "vad"
 
 
 def test_a_missing_extra_is_told_with_what_to_install(

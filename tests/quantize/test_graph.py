@@ -3,13 +3,13 @@
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 import onnxruntime
 import pytest
 from onnx import helper
 from onnx.reference import ReferenceEvaluator
 
+from earlet.arrays import AnyArray
 from earlet_quantize.graph import (
     IR_VERSION,
     OPSET,
@@ -56,7 +56,7 @@ def test_an_operator_may_have_several_outputs_and_absent_inputs() -> None:
 
 def test_constants_keep_their_shape_and_type() -> None:
     graph = GraphBuilder("constants")
-    arrays: dict[str, npt.NDArray[Any]] = {
+    arrays: dict[str, AnyArray] = {
         "scalar": np.array(3, dtype=np.float32),
         "axes": np.array([1, 2]),
         "transposed": np.arange(6, dtype=np.int8).reshape(2, 3).T,

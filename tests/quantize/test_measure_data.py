@@ -1,5 +1,6 @@
 """Calibration and evaluation folders: what is read, and what is refused by name."""
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -60,18 +61,22 @@ def test_calibration_takes_any_files_however_deep(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("task", [AUDIO, ASR, "image-classification"])
 def test_an_empty_folder_is_refused(tmp_path: Path, task: str) -> None:
-    with pytest.raises(DataError, match="holds no data for this task"):
+    with pytest.raises(DataError, match=r"expected files of \.\w+, .*; found none"):
         read_calibration(tmp_path, task)  # type: ignore[arg-type]
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="expected a folder of data, there is none"):
+    with pytest.raises(DataError, match="expected a folder of data, there is nothing"):
         read_evaluation(tmp_path / "nowhere", AUDIO)
+    (tmp_path / "labels.txt").write_text("go\n")
+    for task in (AUDIO, TEXT):
+        with pytest.raises(DataError, match=r"labels\.txt: expected a folder .* there is a file"):
+            read_evaluation(tmp_path / "labels.txt", task)
 
 
 def test_files_outside_of_a_label_s_folder_are_no_evaluation_data(tmp_path: Path) -> None:
     write_sound(tmp_path / "flat.wav")
-    with pytest.raises(DataError, match="holds no data"):
+    with pytest.raises(DataError, match=r"expected files as LABEL/FILE, found none"):
         read_evaluation(tmp_path, AUDIO)
 
 
@@ -89,7 +94,7 @@ def test_transcripts_name_the_sound_files_beside_them(tmp_path: Path) -> None:
         ("u1\thello\nu2\tthere\n", r"line 2: there is no sound file 'u2'"),
         ("u1 hello\n", r"line 1: expected two columns with a tab between, got 'u1 hello'"),
         ("../u1\thello\n", r"there is no sound file '\.\./u1'"),
-        ("", "holds no data"),
+        ("\n", r"transcripts\.tsv: expected lines ID <tab> TEXT, it is empty"),
     ],
 )
 def test_a_bad_transcript_is_refused_with_its_line(
@@ -103,7 +108,7 @@ def test_a_bad_transcript_is_refused_with_its_line(
 
 def test_without_a_table_of_transcripts_nothing_is_guessed(tmp_path: Path) -> None:
     write_sound(tmp_path / "u1.flac")
-    with pytest.raises(DataError, match=r"transcripts\.tsv: cannot be read: No such file"):
+    with pytest.raises(DataError, match=r"\.tsv: expected a file of lines ID <tab> TEXT, there is"):
         read_evaluation(tmp_path, ASR)
 
 
@@ -116,9 +121,20 @@ def test_texts_are_lines_with_or_without_labels(tmp_path: Path) -> None:
     assert [example.input for example in read_calibration(tmp_path, TEXT)] == ["a film", "no film"]
 
 
+def test_a_table_from_a_spreadsheet_is_read(tmp_path: Path) -> None:
+    (tmp_path / "labels.tsv").write_text("good\ta film\r\n", encoding="utf-8-sig", newline="")
+    assert [(e.reference, e.input) for e in read_evaluation(tmp_path, TEXT)] == [("good", "a film")]
+
+
 def test_what_is_not_utf8_is_refused(tmp_path: Path) -> None:
     (tmp_path / "labels.tsv").write_bytes(b"good\t\xff\n")
     with pytest.raises(DataError, match=r"labels\.tsv: not UTF-8 at byte 5"):
+        read_evaluation(tmp_path, TEXT)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "labels.tsv")
+    with pytest.raises(DataError, match=r"labels\.tsv: is a pipe or a device"):
         read_evaluation(tmp_path, TEXT)
 
 

@@ -1,11 +1,11 @@
 """Noise layer by layer, held to NumPy and to the sizes of rounding errors."""
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 import pytest
 from onnx import helper, numpy_helper
 
+from earlet.arrays import FloatArray
 from earlet_quantize.errors import ModelFileError
 from earlet_quantize.graph import GraphBuilder
 from earlet_quantize.measure.noise import layer_noise
@@ -13,7 +13,6 @@ from earlet_quantize.measure.results import MAX_SNR_DB, LayerNoise
 from earlet_quantize.schemes import static
 from earlet_quantize.schemes.dynamic import quantize_matmuls
 
-FloatArray = npt.NDArray[np.float32]
 N = 64
 RNG = np.random.default_rng(0)
 WEIGHTS = [(RNG.normal(size=(N, N)) / 8).astype(np.float32) for _ in range(2)]

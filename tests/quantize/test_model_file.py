@@ -266,8 +266,18 @@ def nothing(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, to_itself, nothing])
-def test_what_is_no_plain_file_is_refused(tmp_path: Path, make: Callable[[Path], object]) -> None:
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (Path.mkdir, "is a directory; expected an ONNX file"),
+        (os.mkfifo, "is a pipe or a device; expected an ONNX file"),
+        (to_itself, "cannot be read: "),
+        (nothing, "cannot be read: "),
+    ],
+)
+def test_what_is_no_plain_file_is_refused(
+    tmp_path: Path, make: Callable[[Path], object], reason: str
+) -> None:
     make(tmp_path / "model.onnx")
-    with pytest.raises(ModelFileError, match=r"model\.onnx: expected an ONNX file"):
+    with pytest.raises(ModelFileError, match=rf"model\.onnx: {reason}"):
         read_model(tmp_path / "model.onnx")

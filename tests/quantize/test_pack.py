@@ -150,3 +150,19 @@ def test_a_network_that_never_ends_is_refused_within_the_deadline(
     with pytest.raises(ModelFileError, match="models/vad: did not come to an end within 1 s"):
         pack(source, tmp_path / "models" / "vad", manifest, np.zeros(5_120, np.float32))
     assert list((tmp_path / "models").iterdir()) == []
+
+
+def test_a_network_that_asks_for_too_much_is_told_by_the_name_that_it_was_to_have(
+    source: Path, manifest: dict[str, object], tmp_path: Path
+) -> None:
+    graph = GraphBuilder("greedy")
+    waveform = graph.input("waveform", np.float32, [1, 576])
+    state = graph.input("state", np.float32, [2, 1, 128])
+    huge = graph.node("ConstantOfShape", graph.integers(2**20, 2**20))
+    mean = graph.node("ReduceMean", waveform, graph.integers(1))
+    graph.output("probability", graph.node("Add", mean, huge), np.float32, ["a", "b"])
+    graph.output("next_state", graph.node("Identity", state), np.float32, [2, 1, 128])
+    save(graph.model(), source / "vad.onnx")
+    with pytest.raises(ModelFileError, match=r"/models/vad/vad\.onnx: ") as raised:
+        pack(source, tmp_path / "models" / "vad", manifest, np.zeros(5_120, np.float32))
+    assert "/.vad-" not in str(raised.value)

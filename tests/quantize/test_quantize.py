@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 import pytest
 import soundfile
 import yaml
 
 import earlet
+from earlet.arrays import FloatArray
 from earlet.bundle import Bundle
 from earlet.errors import BundleError
 from earlet.verify import verify
@@ -31,7 +31,6 @@ from earlet_quantize.quantize import quantize
 from earlet_quantize.schemes import mixed
 from earlet_quantize.schemes.apply import Scheme
 
-FloatArray = npt.NDArray[np.float32]
 RATE = 16_000
 TAPS, CHANNELS = 64, 32
 TONES_HZ = {"low": 500, "high": 3_000}

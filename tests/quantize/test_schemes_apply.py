@@ -1,11 +1,13 @@
 """One way in for all schemes, and what a mixed scheme leaves in float."""
 
+from typing import get_args
+
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 
-from earlet_quantize.graph import GraphBuilder
+from earlet_quantize.graph import GraphBuilder, initializers, replace
 from earlet_quantize.measure.results import LayerNoise
 from earlet_quantize.schemes import mixed
 from earlet_quantize.schemes.apply import Scheme, apply
@@ -34,7 +36,7 @@ def operators(model: onnx.ModelProto) -> set[str]:
     return {node.op_type for node in model.graph.node}
 
 
-@pytest.mark.parametrize("scheme", ["static", "dynamic", "weight-only"])
+@pytest.mark.parametrize("scheme", get_args(Scheme))
 @pytest.mark.parametrize(("n_convolutions", "n_products"), [(1, 3), (3, 1)])
 def test_every_scheme_is_close_to_the_float_network_and_leaves_that_alone(
     scheme: Scheme, n_convolutions: int, n_products: int
@@ -62,7 +64,24 @@ def test_a_network_of_convolutions_is_made_int8_whatever_that_costs() -> None:
     assert "Conv" not in operators(made.model)
 
 
-@pytest.mark.parametrize("scheme", ["static", "dynamic", "weight-only"])
+def test_a_channel_of_outliers_spoils_dynamic_and_not_smooth() -> None:
+    # As in transformers: a thousand times the others, and weighted a thousand times less.
+    factor = np.where(np.arange(N) == 3, np.float32(1000), np.float32(1))[:, None]
+    feed = {"x": FEED["x"] * factor}
+    model = network(0, 1)
+    (weight,) = initializers(model.graph).values()
+    replace(model.graph.initializer, [onnx.numpy_helper.from_array(weight / factor, "constant_0")])
+    expected = onnxruntime.InferenceSession(model.SerializeToString()).run(None, feed)[0]
+    noise = {}
+    for scheme in ("dynamic", "smooth"):
+        made = apply(scheme, model, [feed], StaticConfig())
+        (found,) = onnxruntime.InferenceSession(made.model.SerializeToString()).run(None, feed)
+        noise[scheme] = np.std(found - expected) / np.std(expected)
+    assert noise["dynamic"] > 0.2
+    assert noise["smooth"] < 0.02
+
+
+@pytest.mark.parametrize("scheme", get_args(Scheme))
 def test_layers_that_have_no_name_or_that_of_another_can_still_be_excluded(scheme: Scheme) -> None:
     model = network(0, 3)
     for node in model.graph.node:

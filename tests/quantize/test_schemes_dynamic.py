@@ -1,9 +1,6 @@
 """Dynamic int8, held to NumPy: ONNX's formula for activations, and integer products."""
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 import onnx
 import onnxruntime
 import pytest
@@ -12,11 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from onnx import helper, numpy_helper
 
+from earlet.arrays import AnyArray, FloatArray
 from earlet_quantize.errors import ModelFileError
 from earlet_quantize.graph import GraphBuilder, graphs, initializers, save
 from earlet_quantize.schemes.dynamic import quantize_matmuls, round_columns
 
-FloatArray = npt.NDArray[np.float32]
 N_IN, N_OUT = 33, 20  # an odd number of rows: the last one has no neighbour
 
 
@@ -47,7 +44,7 @@ def float_matrices(model: onnx.ModelProto) -> list[str]:
     ]
 
 
-def run(model: onnx.ModelProto, **feeds: npt.NDArray[Any]) -> list[FloatArray]:
+def run(model: onnx.ModelProto, **feeds: AnyArray) -> list[FloatArray]:
     session = onnxruntime.InferenceSession(model.SerializeToString())
     results: list[FloatArray] = session.run(None, feeds)
     return results
@@ -359,7 +356,7 @@ def test_one_scale_for_each_column_is_much_better_than_one_for_all(
     step = np.abs(weight).max() / 127
     of_all = np.rint(weight / step) * step
 
-    def worst_snr_db(rounded: npt.NDArray[Any]) -> float:
+    def worst_snr_db(rounded: AnyArray) -> float:
         noise = np.square(weight - rounded).sum(axis=0)
         return float((10 * np.log10(np.square(weight).sum(axis=0) / noise)).min())
 

@@ -10,13 +10,13 @@ import onnx
 import pytest
 from onnx.reference import ReferenceEvaluator
 
+from earlet.arrays import FloatArray
 from earlet_quantize.errors import ModelFileError
 from earlet_quantize.graph import GraphBuilder, initializers
 from earlet_quantize.model_file import parse_model
 from earlet_quantize.schemes import static
 from earlet_quantize.schemes.static import Calibration, StaticConfig
 
-FloatArray = npt.NDArray[np.float32]
 CHANNELS, HIDDEN, LABELS, N_FRAMES = 8, 16, 4, 20
 
 
@@ -153,7 +153,7 @@ def test_one_scale_for_each_channel_saves_small_channels(
     )
     of_all = initializers(onnx.load(tmp_path / "one.onnx").graph)
 
-    def worst_channel_db(arrays: dict[str, npt.NDArray[np.float32]]) -> float:
+    def worst_channel_db(arrays: dict[str, FloatArray]) -> float:
         scale = arrays["first_scale"].reshape(-1, 1, 1)
         rounded = arrays["first_quantized"] * scale
         return min(snr_db(w, r) for w, r in zip(first, rounded, strict=True))

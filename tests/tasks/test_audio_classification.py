@@ -1,15 +1,13 @@
 """Commands from the bundle that ships, in clips and streams of recorded speech."""
 
 import csv
-import hashlib
 import json
-import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -131,16 +129,14 @@ def test_a_top_k_below_one_is_refused(spotter: AudioClassification, top_k: int) 
         spotter(RECORDING, top_k=top_k)
 
 
-def test_labels_that_do_not_fit_the_network_are_refused(tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(ROOT / "models" / "commands-en", tmp_path / "commands-en"))
-    labels = b"down\nup\nnone\n"
-    (folder / "labels.txt").write_bytes(labels)
-    manifest = folder / "bundle.yaml"
-    document = yaml.safe_load(manifest.read_text(encoding="utf-8"))
-    document["files"]["labels.txt"] = {
-        "bytes": len(labels),
-        "sha256": hashlib.sha256(labels).hexdigest(),
-    }
-    manifest.write_text(yaml.safe_dump(document), encoding="utf-8")
+def test_a_rejection_that_is_no_label_is_refused(altered: Callable[..., Path]) -> None:
+    output = {"labels": "labels.txt", "rejection": "nono"}
+    folder = altered(ROOT / "models" / "commands-en", {}, output=output)
+    with pytest.raises(BundleError, match="rejection: 'nono' is not a label; did you mean 'none'"):
+        earlet.pipeline("audio-classification", folder)
+
+
+def test_labels_that_do_not_fit_the_network_are_refused(altered: Callable[..., Path]) -> None:
+    folder = altered(ROOT / "models" / "commands-en", {"labels.txt": b"down\nup\nnone\n"})
     with pytest.raises(BundleError, match="3 labels, and the network has 10 outputs"):
         earlet.pipeline("audio-classification", folder)

@@ -2,11 +2,11 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 from PIL import Image
 
 import earlet
@@ -155,13 +155,9 @@ def test_a_golden_file_of_another_kind_opens_nothing(classify: ImageClassificati
 
 
 def test_features_of_another_size_than_the_network_takes_are_refused(
-    bundle: Path, tmp_path: Path
+    bundle: Path, altered: Callable[..., Path]
 ) -> None:
-    folder = Path(shutil.copytree(bundle, tmp_path / "colour"))
-    manifest = folder / "bundle.yaml"
-    document = yaml.safe_load(manifest.read_text(encoding="utf-8"))
-    document["input"]["crop"] = [9, 7]
-    manifest.write_text(yaml.safe_dump(document), encoding="utf-8")
+    folder = altered(bundle, {}, input={**earlet.load(bundle).manifest.input, "crop": [9, 7]})
     message = r"input: gives features of \(1, 3, 9, 7\), and the network takes \(1, 3, 8, 8\)"
     with pytest.raises(BundleError, match=message):
         earlet.pipeline("image-classification", folder)

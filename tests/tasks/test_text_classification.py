@@ -1,16 +1,13 @@
 """Text classification, with a network so small that its answers are known beforehand."""
 
-import hashlib
 import json
-import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 import pytest
-import yaml
 
 import earlet
 from earlet.errors import BundleError, InputError
@@ -44,7 +41,7 @@ MANIFEST: dict[str, object] = {
     },
     "output": {"labels": "labels.txt", "function_to_apply": "none"},
 }
-Maker = Callable[..., Path]
+Alter = Callable[..., Path]  # tests/conftest.py
 
 
 def counting_network(inputs: tuple[str, ...] = ALL_INPUTS) -> onnx.ModelProto:
@@ -77,24 +74,6 @@ def weather(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (source / "labels.txt").write_text("cold\nwarm\nsecond\n", encoding="utf-8")
     pack(source, folder / "weather", MANIFEST, {"text": "not cold", "text_pair": "warm"})
     return folder / "weather"
-
-
-@pytest.fixture
-def altered(weather: Path, tmp_path: Path) -> Maker:
-    """Makes a copy of the bundle with other files and sections, for which its manifest vouches."""
-
-    def altered(files: Mapping[str, bytes], **sections: object) -> Path:
-        folder = Path(shutil.copytree(weather, tmp_path / "weather"))
-        path = folder / "bundle.yaml"
-        document = {**yaml.safe_load(path.read_text(encoding="utf-8")), **sections}
-        for name, data in files.items():
-            (folder / name).write_bytes(data)
-            digest = hashlib.sha256(data).hexdigest()
-            document["files"][name] = {"bytes": len(data), "sha256": digest}
-        path.write_text(yaml.safe_dump(document), encoding="utf-8")
-        return folder
-
-    return altered
 
 
 @pytest.fixture(scope="module")
@@ -130,10 +109,12 @@ def test_what_is_too_long_is_cut_and_the_end_kept(classify: TextClassification) 
     assert counts(classify, pair) == {"cold": 1, "warm": 2, "second": 3}
 
 
-def test_the_tokenizer_says_where_a_text_is_cut(altered: Maker) -> None:
+def test_the_tokenizer_says_where_a_text_is_cut(weather: Path, altered: Alter) -> None:
     truncation = {"max_length": 512, "strategy": "LongestFirst", "direction": "Left", "stride": 0}
     tokenizer = json.dumps({**TOKENIZER, "truncation": truncation}).encode()
-    classify = earlet.pipeline("text-classification", altered({"tokenizer.json": tokenizer}))
+    classify = earlet.pipeline(
+        "text-classification", altered(weather, {"tokenizer.json": tokenizer})
+    )
     assert counts(classify, "cold " * 50 + "warm")["warm"] == 1
 
 
@@ -190,9 +171,11 @@ def test_a_text_of_nothing_has_no_words(classify: TextClassification, text: str)
     assert counts(classify, text) == {"cold": 0, "warm": 0, "second": 0}
 
 
-def test_a_text_without_any_token_is_refused(altered: Maker) -> None:
+def test_a_text_without_any_token_is_refused(weather: Path, altered: Alter) -> None:
     tokenizer = json.dumps({**TOKENIZER, "post_processor": None}).encode()
-    classify = earlet.pipeline("text-classification", altered({"tokenizer.json": tokenizer}))
+    classify = earlet.pipeline(
+        "text-classification", altered(weather, {"tokenizer.json": tokenizer})
+    )
     assert counts(classify, "cold")["cold"] == 1
     with pytest.raises(InputError, match="text: has no tokens"):
         classify(" ")
@@ -204,24 +187,26 @@ def test_a_bundle_proves_itself(weather: Path) -> None:
     assert stages[-1].detail == '"second"'
 
 
-def test_another_tokenizer_shows_in_the_features(altered: Maker) -> None:
+def test_another_tokenizer_shows_in_the_features(weather: Path, altered: Alter) -> None:
     pieces = {**TOKENIZER["model"]["vocab"], "not": 6, "!": 5}
     tokenizer = {**TOKENIZER, "model": {"type": "WordPiece", "vocab": pieces}}
-    stages = list(verify(altered({"tokenizer.json": json.dumps(tokenizer).encode()})))
+    stages = list(verify(altered(weather, {"tokenizer.json": json.dumps(tokenizer).encode()})))
     assert [stage.name for stage in stages if not stage.passed] == ["features"]
 
 
-def test_a_network_without_type_ids_is_fed_none(altered: Maker) -> None:
+def test_a_network_without_type_ids_is_fed_none(weather: Path, altered: Alter) -> None:
     network = counting_network(("input_ids", "attention_mask")).SerializeToString()
-    classify = earlet.pipeline("text-classification", altered({"network.onnx": network}))
+    classify = earlet.pipeline("text-classification", altered(weather, {"network.onnx": network}))
     assert counts(classify, "cold") == {"cold": 1, "warm": 0, "second": 3}  # the mask: all ones
 
 
 @pytest.mark.parametrize(
     "inputs", [("input_ids", "mask"), ("input_ids", "attention_mask", "position_ids")]
 )
-def test_a_network_with_other_inputs_is_refused(altered: Maker, inputs: tuple[str, ...]) -> None:
-    folder = altered({"network.onnx": counting_network(inputs).SerializeToString()})
+def test_a_network_with_other_inputs_is_refused(
+    weather: Path, altered: Alter, inputs: tuple[str, ...]
+) -> None:
+    folder = altered(weather, {"network.onnx": counting_network(inputs).SerializeToString()})
     expected = f"expected a network of input_ids, .* got {', '.join(inputs)}"
     with pytest.raises(BundleError, match=expected):
         earlet.pipeline("text-classification", folder)
@@ -243,7 +228,7 @@ def test_a_network_with_other_inputs_is_refused(altered: Maker, inputs: tuple[st
     ids=["no room", "no tokenizer", "sound"],
 )
 def test_an_input_section_that_does_not_fit_is_refused(
-    altered: Maker, section: dict[str, Any], message: str
+    weather: Path, altered: Alter, section: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(BundleError, match=message):
-        earlet.pipeline("text-classification", altered({}, input=section))
+        earlet.pipeline("text-classification", altered(weather, {}, input=section))

@@ -14,7 +14,7 @@ from segments import N_FRAMES, N_MELS, Renderer
 
 from earlet.arrays import FloatArray
 from earlet.backends import open_session
-from earlet_quantize.graph import save
+from earlet_quantize.graph import save, tidy
 from earlet_quantize.schemes import static
 
 OPSET = 18
@@ -41,7 +41,7 @@ def to_onnx(network: Spotter, path: Path) -> None:
             verbose=False,
         )
     model = onnx.load(path)
-    static.tidy(model)
+    tidy(model)
     save(model, path)
     _check(network, path)
 

@@ -12,15 +12,14 @@ import csv
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import soundfile
 
 import earlet
+from earlet.arrays import FloatArray
 
 RATE = 16_000  # Hz
 SNRS_DB = (20, 10, 5)
 
-FloatArray = npt.NDArray[np.float32]
 Spans = list[tuple[float, float]]  # seconds
 
 

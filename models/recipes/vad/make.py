@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 import soundfile
 import yaml
 
+from earlet.arrays import AnyArray, FloatArray
 from earlet.backends import open_session
 from earlet_quantize.graph import GraphBuilder, initializers, save
 from earlet_quantize.pack import pack
@@ -50,7 +50,6 @@ TOLERANCE = 1e-6  # of a probability
 CHECKED = 5  # utterances
 GOLDEN = "6880-216547-0000.flac"  # 5.7 s
 
-FloatArray = npt.NDArray[np.float32]
 HERE = Path(__file__).parent
 
 
@@ -83,7 +82,7 @@ def main() -> None:
         pack(files, arguments.out, manifest, speech([folder / GOLDEN]))
 
 
-def network(weights: Mapping[str, npt.NDArray[Any]]) -> onnx.ModelProto:
+def network(weights: Mapping[str, AnyArray]) -> onnx.ModelProto:
     """waveform (n_windows, 64 + 512), state (2, 1, 128) -> probability (n_windows, 1), next_state.
 
     The windows are those of one stream, in order. A live stream has one window at a time, a file

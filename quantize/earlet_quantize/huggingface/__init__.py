@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from earlet.bundle import FORMAT
+from earlet.manifest import FORMAT
 from earlet.schema import nearest
 from earlet.tasks.trace import Example
 from earlet_quantize.errors import FolderError
@@ -127,7 +127,7 @@ def write(imported: Imported, out: Path) -> None:
     """Write the bundle, and verify it before it has its name.
 
     Raises:
-        BundleError: when it does not verify.
+        EarletError: as `pack`.
     """
     with scratch_folder() as scratch:
         for name, data in imported.files.items():

@@ -11,8 +11,8 @@ A regression has no function, several labels at once take sigmoid: as transforme
 
 from collections.abc import Mapping
 
-from earlet.bundle import Task
 from earlet.decoding.classify import FunctionToApply
+from earlet.manifest import Task
 from earlet_quantize.errors import FolderError
 from earlet_quantize.huggingface.draft import Draft
 from earlet_quantize.huggingface.folder import Facts, encode

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from earlet.bundle import Task
+from earlet.manifest import Task
 
 # How a stream is cut is not of the network; these serve speech in general, see models/README.md.
 UTTERANCES: dict[str, object] = {

@@ -7,9 +7,8 @@ computes the same on another device, not that it is a good one.
 from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 
-from earlet.arrays import FloatArray
+from earlet.arrays import ByteArray, FloatArray
 from earlet.image import file as image
 from earlet.tasks import sound
 from earlet.tasks.trace import Example
@@ -42,7 +41,7 @@ def chirp(sample_rate: int) -> FloatArray:
     return (0.3 * pulses * np.sin(phase) + noise).astype(np.float32)
 
 
-def picture() -> npt.NDArray[np.uint8]:
+def picture() -> ByteArray:
     """Stripes, narrower to the right, whose colour changes downwards: (height, width, 3)."""
     x, y = np.linspace(0, 1, WIDTH), np.linspace(0, 1, HEIGHT)[:, None]
     stripes = 0.5 + 0.5 * np.cos(2 * np.pi * 20 * x**2)

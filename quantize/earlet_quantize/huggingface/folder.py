@@ -5,11 +5,13 @@ names (`Facts.over`), or it is a FolderError that names file and key.
 """
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, NoReturn, TypeVar
 
 from earlet import schema
+from earlet.bundle import MANIFEST
 from earlet.files import read_plain
 from earlet_quantize.errors import FolderError
 
@@ -28,7 +30,10 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         if not path.is_dir():
-            raise FolderError(f"{path}: expected a model folder, there is none")
+            there = "a file; unpack it first" if path.exists() else "none"
+            raise FolderError(f"{path}: expected a model folder, there is {there}")
+        if (path / MANIFEST).exists():
+            raise FolderError(f"{path}: expected a model folder, this is a bundle already")
         self.path = path
 
     def has(self, name: str) -> bool:
@@ -90,7 +95,7 @@ class Folder:
         """
         for stem in stems:
             name = f"{stem}{SUFFIXES[variant]}.onnx"
-            found = [at for at in (f"onnx/{name}", name) if self.has(at)]
+            found = [at for at in (f"onnx/{name}", name) if os.path.lexists(self.path / at)]
             if len(found) > 1:
                 raise FolderError(f"{self.path}: expected {' or '.join(found)}, it has both")
             if found:
@@ -102,7 +107,7 @@ class Folder:
         )
         raise FolderError(
             f"{self.path}: expected {stems[0]}{SUFFIXES[variant]}.onnx, at its top or in onnx/, "
-            f"for the variant {variant}; it has {', '.join(there) or 'no ONNX file at all'}"
+            f"for --variant {variant}; it has {', '.join(there) or 'no ONNX file at all'}"
         )
 
 

@@ -15,14 +15,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from earlet.bundle import Bundle, Task
+from earlet.bundle import Bundle
+from earlet.manifest import Task
 from earlet.tasks import open_bundle
 from earlet_quantize.errors import DataError
 from earlet_quantize.measure.data import Example, answer
 from earlet_quantize.measure.results import Accuracy, Confusion, Metric
 from earlet_quantize.measure.words import normalize, word_errors
 
-DRAWS = 10_000
+DRAWS = 10_000  # of the bootstrap
 DRAWN_AT_ONCE = 100  # draws; these times the examples are held in memory
 SEED = 0
 DECIMALS = 6  # of percentages: what float arithmetic adds beyond must not decide at a limit
@@ -104,8 +105,9 @@ def _interval(more_wrong: Counts, sizes: Counts) -> tuple[float, float]:
     """95 % of the drop, in percentage points, over examples drawn with replacement."""
     if not more_wrong.any():
         # Nothing seen in n may still happen in up to 3 of n: Hanley and Lippman-Hand, "If nothing
-        # goes wrong, is everything all right?", JAMA 1983. Draws of zeros would only give zeros.
-        bound = 300 / float(sizes.sum())
+        # goes wrong, is everything all right?", JAMA 1983; their formula before it is rounded.
+        # Draws of zeros would only give zeros.
+        bound = 100 * (1 - 0.05 ** (1 / float(sizes.sum())))
         return -bound, bound
     rng = np.random.default_rng(SEED)
     drops = []

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from earlet.audio.file import AudioFile
-from earlet.bundle import Task
 from earlet.errors import InputError
 from earlet.files import read_plain
+from earlet.manifest import Task
 from earlet.schema import nearest
 from earlet_quantize.errors import DataError
 
@@ -30,6 +30,11 @@ SUFFIXES: dict[Task, frozenset[str]] = {
     "text-classification": frozenset(),
 }
 TRANSCRIPTS, LABELS, TEXTS = "transcripts.tsv", "labels.tsv", "texts.txt"
+LINES = {
+    TRANSCRIPTS: "lines ID <tab> TEXT",
+    LABELS: "lines LABEL <tab> TEXT",
+    TEXTS: "lines, a text each",
+}
 MAX_EXAMPLES = 100_000  # of a set; ImageNet's for validation has 50,000
 MAX_TABLE_BYTES = 100_000_000  # of a .tsv or .txt, which is held in memory
 
@@ -61,7 +66,7 @@ def read_evaluation(folder: Path, task: Task, labels: Collection[str] = ()) -> l
     elif task == "voice-activity-detection":
         raise DataError(f"{folder}: {task} has no evaluation; leave it out")
     else:
-        examples = list(_labelled(folder, SUFFIXES[task]))
+        examples = _labelled(folder, SUFFIXES[task])
     for example in examples:
         if labels and example.reference not in labels:
             raise DataError(
@@ -78,9 +83,8 @@ def read_calibration(folder: Path, task: Task) -> list[Example]:
         DataError: when there is nothing that the task takes.
     """
     if task != "text-classification":
-        return _bounded(
-            [Example(str(p), str(p), "") for p in _files(folder, SUFFIXES[task])], folder
-        )
+        files = [Example(str(path), str(path), "") for path in _files(folder, SUFFIXES[task])]
+        return _bounded(files, folder)
     if (folder / LABELS).exists():
         return _bounded(list(_table(folder / LABELS)), folder)
     texts = enumerate(_lines(folder / TEXTS), start=1)
@@ -104,7 +108,7 @@ def check_rates(examples: Collection[Example], sample_rate: int) -> None:
         if rate < sample_rate:
             raise DataError(
                 f"{example.name}: expected at least {sample_rate} Hz, the network's rate, got "
-                f"{rate} Hz; what is upsampled lacks high frequencies"
+                f"{rate} Hz; leave it out: what is upsampled lacks high frequencies"
             )
 
 
@@ -132,10 +136,11 @@ def answer(task: Any, example: Example) -> str:
     return str(result.text) if hasattr(result, "text") else str(result[0].label)
 
 
-def _labelled(folder: Path, suffixes: Collection[str]) -> Iterator[Example]:
-    for path in _files(folder, suffixes):
-        if path.parent.parent == folder:
-            yield Example(str(path), str(path), path.parent.name)
+def _labelled(folder: Path, suffixes: Collection[str]) -> list[Example]:
+    files = [path for path in _files(folder, suffixes) if path.parent.parent == folder]
+    if not files:
+        raise DataError(f"{folder}: expected files as LABEL/FILE, found none of that kind")
+    return [Example(str(path), str(path), path.parent.name) for path in files]
 
 
 def _transcribed(folder: Path) -> Iterator[Example]:
@@ -148,9 +153,11 @@ def _transcribed(folder: Path) -> Iterator[Example]:
 
 
 def _files(folder: Path, suffixes: Collection[str]) -> list[Path]:
-    if not folder.is_dir():
-        raise DataError(f"{folder}: expected a folder of data, there is none")
-    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in suffixes and p.is_file())
+    _check_folder(folder)
+    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in suffixes and p.is_file())
+    if not files:
+        raise DataError(f"{folder}: expected files of {', '.join(sorted(suffixes))}; found none")
+    return files
 
 
 def _table(path: Path) -> Iterator[Example]:
@@ -165,19 +172,29 @@ def _table(path: Path) -> Iterator[Example]:
 
 
 def _lines(path: Path) -> list[str]:
+    _check_folder(path.parent)
+    if not path.exists():
+        raise DataError(f"{path}: expected a file of {LINES[path.name]}, there is none")
     data = read_plain(path, MAX_TABLE_BYTES + 1, "lines of text", DataError)
     if len(data) > MAX_TABLE_BYTES:
         raise DataError(f"{path}: expected at most {MAX_TABLE_BYTES} bytes")
     try:
-        text = data.decode("utf-8")
+        text = data.decode("utf-8-sig")  # spreadsheets begin their tables with a mark
     except UnicodeDecodeError as problem:
         raise DataError(f"{path}: not UTF-8 at byte {problem.start}") from None
-    return [line for line in text.splitlines() if line.strip()]
+    lines = [line for line in text.splitlines() if line.strip()]
+    if not lines:
+        raise DataError(f"{path}: expected {LINES[path.name]}, it is empty")
+    return lines
+
+
+def _check_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        there = "a file" if folder.exists() else "nothing"
+        raise DataError(f"{folder}: expected a folder of data, there is {there}")
 
 
 def _bounded(examples: list[Example], folder: Path) -> list[Example]:
-    if not examples:
-        raise DataError(f"{folder}: holds no data for this task; see `earlet-quantize --help`")
     if len(examples) > MAX_EXAMPLES:
         raise DataError(f"{folder}: {len(examples)} examples; expected at most {MAX_EXAMPLES}")
     return examples

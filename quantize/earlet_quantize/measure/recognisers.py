@@ -14,16 +14,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from earlet.arrays import FloatArray
+from earlet.arrays import Float64Array, FloatArray
+from earlet_quantize.errors import QuantizeError
 from earlet_quantize.measure.words import word_error_rate
 
 Recognise = Callable[[FloatArray], str]  # an utterance (n_samples,) -> its text
 Load = Callable[[], Recognise]  # of a module, so that another process can call it
 
-MEMORY_CLIPS = 10
-DRAWS = 10_000
+MEMORY_CLIPS = 10  # transcribed to find the peak of memory, which the longest sets
+DRAWS = 10_000  # of the bootstrap
 SEED = 0
 
 
@@ -74,7 +74,7 @@ def in_turns(
     recognisers: Mapping[str, Recognise],
     clips: Mapping[str, FloatArray],
     clock: Callable[[], float],
-) -> tuple[dict[str, dict[str, str]], dict[str, npt.NDArray[np.float64]]]:
+) -> tuple[dict[str, dict[str, str]], dict[str, Float64Array]]:
     """Texts by recogniser and utterance, and CPU seconds (n_utterances,) by recogniser."""
     names = list(recognisers)
     texts: dict[str, dict[str, str]] = {name: {} for name in names}
@@ -90,9 +90,7 @@ def in_turns(
     return texts, cpu_s
 
 
-def ratio_interval(
-    times: npt.NDArray[np.float64], baseline: npt.NDArray[np.float64]
-) -> tuple[float, float]:
+def ratio_interval(times: Float64Array, baseline: Float64Array) -> tuple[float, float]:
     """A 95 % interval of the ratio of two total times, over utterances drawn with replacement."""
     draws = np.random.default_rng(SEED).integers(len(times), size=(DRAWS, len(times)))
     low, high = np.percentile(times[draws].sum(axis=1) / baseline[draws].sum(axis=1), [2.5, 97.5])
@@ -100,7 +98,11 @@ def ratio_interval(
 
 
 def peak_memory_mb(load: Load, clips: Sequence[FloatArray]) -> float:
-    """The peak resident set of a fresh process that transcribes some clips (Linux)."""
+    """The peak resident set, in MB, of a fresh process that transcribes some clips.
+
+    Raises:
+        QuantizeError: where there is no /proc.
+    """
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=1, mp_context=spawn) as pool:
         return pool.submit(_transcribe_and_weigh, load, clips).result()
@@ -110,11 +112,12 @@ def _transcribe_and_weigh(load: Load, clips: Sequence[FloatArray]) -> float:
     recognise = load()
     for clip in clips:
         recognise(clip)
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    peak = re.search(r"VmHWM:\s+(\d+) kB", status)
-    if peak is None:
-        raise RuntimeError("/proc/self/status has no VmHWM: peak memory is measured on Linux only")
-    return int(peak[1]) * 1024 / 1e6
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+    except OSError:
+        raise QuantizeError("/proc: there is none; peak memory is measured on Linux only") from None
+    (kilobytes,) = re.findall(r"VmHWM:\s+(\d+) kB", status)
+    return int(kilobytes) * 1024 / 1e6
 
 
 def table(outcomes: Sequence[Outcome], audio_s: float) -> str:

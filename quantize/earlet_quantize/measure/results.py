@@ -86,7 +86,7 @@ class Size:
 class Candidate:
     """One int8 version of a bundle, and all that was measured of it."""
 
-    scheme: str  # "static", "dynamic", "weight-only" or "mixed"
+    scheme: str  # one of `schemes`
     description: str  # the scheme's options in words
     float_layers: tuple[str, ...] = ()  # "role: node" of what a mixed scheme left in float
     size: Size | None = None  # None: it could not be made, and `refusal` says why

@@ -22,7 +22,7 @@ ROUNDS = 31
 TURN_S = 0.01  # least CPU time of one turn: some 10,000 times what reading the clock takes
 RESOLUTION_S = 1e-6  # of the clock
 MIN_ROUNDS, BUDGET_S = 5, 60.0  # a slow network gets fewer rounds, but never fewer than these
-DRAWS = 2_000
+DRAWS = 2_000  # of the bootstrap
 SEED = 0
 
 

@@ -11,12 +11,10 @@ https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 
+from earlet.arrays import FloatArray
 from earlet_quantize.graph import ORT_DOMAIN, GraphBuilder
-
-FloatArray = npt.NDArray[np.float32]
 
 # GroupQueryAttention takes heads of a multiple of 8 values, of 16 where it rotates them.
 HEAD_MULTIPLE, ROTATED_HEAD_MULTIPLE = 8, 16

@@ -9,17 +9,16 @@ a string is its length with the final NUL (uint16), its bytes, and that NUL:
 """
 
 import struct
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from earlet.arrays import AnyArray
 from earlet_quantize.errors import ModelFileError
 
 VERSION = 6
 DTYPES = {0: "<f4", 1: "i1", 2: "<i2", 3: "<i4", 4: "<f2"}  # by the file's number of a type
 
-Variables = dict[str, npt.NDArray[Any]]
+Variables = dict[str, AnyArray]
 
 
 def read_variables(content: bytes, name: str) -> Variables:
@@ -66,7 +65,7 @@ class _Reader:
     def string(self) -> str:
         return self.take(self.number("H"))[:-1].decode()
 
-    def variable(self) -> tuple[str, npt.NDArray[Any]]:
+    def variable(self) -> tuple[str, AnyArray]:
         name = self.string()
         shape = [self.number("I") for _ in range(self.number("B"))]
         if (code := self.number("B")) not in DTYPES:

@@ -8,22 +8,21 @@ what module `layers.0.fc1` does. What happened to the file later is undone: merg
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 
+from earlet.arrays import AnyArray, FloatArray
 from earlet_quantize.errors import ModelFileError
 from earlet_quantize.graph import graphs, initializers
 
-Weights = Mapping[str, npt.NDArray[np.float32]]
+Weights = Mapping[str, FloatArray]
 
 NAMELESS = "::"  # in the names that the exporter made up
 MERGED, INT8, SCALE, ZERO = "_merged_0", "_quantized", "_scale", "_zero_point"
 
 
-def weights_by_module(graph: onnx.GraphProto) -> dict[str, npt.NDArray[np.float32]]:
+def weights_by_module(graph: onnx.GraphProto) -> dict[str, FloatArray]:
     """All arrays that the graph and its branches store, as float32.
 
     Matrices are (n_in, n_out), as products take them; kernels of convolutions (n_out, n_in, width).
@@ -31,7 +30,7 @@ def weights_by_module(graph: onnx.GraphProto) -> dict[str, npt.NDArray[np.float3
     Raises:
         ModelFileError: when an int8 array has no scale or zero point.
     """
-    stored: dict[str, npt.NDArray[Any]] = {}
+    stored: dict[str, AnyArray] = {}
     for part in graphs(graph):
         stored |= initializers(part)
     weights = {_module_name(name): array for name, array in _floats(stored).items()}
@@ -48,7 +47,7 @@ def weights_by_module(graph: onnx.GraphProto) -> dict[str, npt.NDArray[np.float3
     return {name: array for name, array in weights.items() if NAMELESS not in name}
 
 
-def _floats(stored: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[np.float32]]:
+def _floats(stored: Mapping[str, AnyArray]) -> dict[str, FloatArray]:
     floats = {}
     for name, array in stored.items():
         if array.dtype in (np.float32, np.float16):
@@ -65,9 +64,7 @@ def _floats(stored: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[np.
     return {name: array for name, array in floats.items() if name not in scales}
 
 
-def _dequantize(
-    values: npt.NDArray[Any], scale: npt.NDArray[Any], zero: npt.NDArray[Any]
-) -> npt.NDArray[np.float32]:
+def _dequantize(values: AnyArray, scale: AnyArray, zero: AnyArray) -> FloatArray:
     """Columns of a matrix and kernels of a convolution may have a scale each.
 
     Exporters for the web store kernels with a float in place of the zero point, which is added.
@@ -75,7 +72,7 @@ def _dequantize(
     if scale.size > 1 and values.ndim > 2:
         scale, zero = (part.reshape(-1, *[1] * (values.ndim - 1)) for part in (scale, zero))
     floats = values.astype(np.float32)
-    result: npt.NDArray[np.float32] = (
+    result: FloatArray = (
         floats * scale + zero if zero.dtype == np.float32 else (floats - zero) * scale
     )
     return result.astype(np.float32)

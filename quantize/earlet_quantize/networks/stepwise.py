@@ -1,19 +1,19 @@
 """Published encoder-decoder networks and ours, a token at a time, to hold one against the other.
 
-step = network.start(waveform)   the encoder
-logits = step(token)             the decoder: of what may follow, (n_vocab,)
+    step = network.start(waveform)   the encoder
+    logits = step(token)             the decoder: of what may follow, (n_vocab,)
+
+Logits are the decoder's own memory: what is to outlast the next step must be copied.
 """
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-from earlet.arrays import AnyArray
+from earlet.arrays import AnyArray, FloatArray
 from earlet.backends import Session, TensorSpec
 
-FloatArray = npt.NDArray[np.float32]
 Step = Callable[[int], FloatArray]
 
 MAX_TOKENS = 512  # room in the cache

@@ -7,7 +7,7 @@
 
 A product can be made int8 like any other, with activations rounded as they come, where int8
 convolutions are slower than float. The usual way is to copy all windows side by side (im2col) for
-one product; a product for each row of a window needs no more time, and a third of the memory.
+one product; a product for each row of a window takes no longer, and less memory.
 """
 
 from collections.abc import Iterator

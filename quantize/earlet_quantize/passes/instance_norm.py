@@ -10,15 +10,13 @@ vectorised in every release since 1.20, where LayerNormalization took twice thei
 """
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 
+from earlet.arrays import FloatArray
 from earlet_quantize.graph import attributes
 from earlet_quantize.passes.rewriter import Rewriter
 
 DEFAULT_EPSILON = 1e-5  # LayerNormalization's, where a node does not say
-
-FloatArray = npt.NDArray[np.float32]
 
 
 def norms_by_instance(model: onnx.ModelProto) -> None:

@@ -15,19 +15,16 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 
-from earlet.arrays import AnyArray
+from earlet.arrays import AnyArray, FloatArray
 from earlet.backends import open_session
-from earlet_quantize.errors import DataError
+from earlet_quantize.errors import DataError, ModelFileError
 from earlet_quantize.passes.rewriter import Rewriter
 
 ALPHA = 0.7  # of the difficulty that moves into the weights; the paper's 0.5 to 0.75 fit most
 # A channel that calibration hardly used is not trusted to stay below this part of the largest.
 LEAST_MAXIMUM = 1e-3
-
-FloatArray = npt.NDArray[np.float32]
 
 
 def channel_maxima(
@@ -44,8 +41,11 @@ def channel_maxima(
 
     Raises:
         DataError: when there are no examples, or one makes a value that is not finite.
+        ModelFileError: when there are no such products.
     """
     names = list(_products(Rewriter(model)))
+    if not names:
+        raise ModelFileError("expected products with stored matrices, got none: nothing to smooth")
     tapped = onnx.ModelProto()
     tapped.CopyFrom(model)
     for name in names:

@@ -1,6 +1,15 @@
 """Figures as people read them: sizes, ratios, percentage points."""
 
-from earlet_quantize.measure.results import Accuracy, Candidate, Latency, Quantization, Size
+from earlet_quantize.measure.results import (
+    MAX_SNR_DB,
+    Accuracy,
+    Candidate,
+    DataSet,
+    Latency,
+    LayerNoise,
+    Quantization,
+    Size,
+)
 
 
 def size(stored: Size | None) -> str:
@@ -42,13 +51,36 @@ def drop(measured: Accuracy | None) -> str:
 def verdict(candidate: Candidate, record: Quantization) -> str:
     """What became of a candidate."""
     if candidate.refusal is not None:
-        return f"refused: {candidate.refusal}"
+        return "refused"
     return "kept" if candidate == chosen(record) else "passes"
+
+
+def reasons(candidate: Candidate) -> list[str]:
+    """Why it was refused, one of the gate's figures each."""
+    return [] if candidate.refusal is None else candidate.refusal.split("; ")
+
+
+def data(record: Quantization) -> str:
+    """What was measured with what."""
+    told = f"Calibration: {_set(record.calibration)}."
+    if record.evaluation is None:
+        return f"{told} No evaluation: accuracy is not measured."
+    return f"{told} Evaluation: {_set(record.evaluation)}."
+
+
+def _set(data_set: DataSet) -> str:
+    return f"{data_set.name}, {data_set.n} example{'s' if data_set.n > 1 else ''}"
 
 
 def chosen(record: Quantization) -> Candidate | None:
     """The candidate that is in the bundle."""
     return None if record.chosen is None else record.candidates[record.chosen]
+
+
+def noisiest(candidate: Candidate) -> list[LayerNoise]:
+    """The layers that lose anything, the worst first."""
+    lossy = [layer for layer in candidate.noise if layer.snr_db < MAX_SNR_DB]
+    return sorted(lossy, key=lambda layer: layer.snr_db)
 
 
 def shown(record: Quantization) -> Candidate | None:

@@ -6,9 +6,10 @@ from html import escape
 from earlet_quantize.measure.results import Candidate, Quantization
 from earlet_quantize.report import figures, plots
 
+MAX_CONFUSIONS = 20  # rows; a classifier of a thousand labels may have hundreds
 STYLE = """
 body { font: 16px/1.45 system-ui, sans-serif; color: #1d2126; margin: 0 auto; max-width: 44rem;
-  padding: 1rem; }
+  padding: 1rem; overflow-wrap: anywhere; }
 h1 { font-size: 1.4rem; margin: 0 0 .2rem; } h2 { font-size: 1.1rem; margin: 2rem 0 .4rem; }
 p { margin: .3rem 0; } .quiet { color: #5b626b; }
 .verdict { border-left: .3rem solid #2463a8; padding: .4rem .8rem; background: #eef3f9; }
@@ -36,6 +37,7 @@ def _sections(record: Quantization) -> Iterator[str]:
     yield f"<h1>{escape(record.bundle)}: int8 against float</h1>"
     machine = f"{record.processor}, onnxruntime {record.onnxruntime}"
     yield f'<p class="quiet">{escape(machine)}. Ratios of time hold on this machine.</p>'
+    yield f'<p class="quiet">{escape(figures.data(record))}</p>'
     yield _verdict(record)
     yield from _section("What was tried", "", _candidates(record))
     if any(candidate.accuracy for candidate in record.candidates):
@@ -52,16 +54,22 @@ def _sections(record: Quantization) -> Iterator[str]:
             "and its 95 % interval.",
             plots.latency(record),
         )
-    yield from _section("Size", "Weights by the operator that uses them.", plots.size(record))
+    yield from _section(
+        "Size",
+        "Networks by the operator that uses their weights. Other: what is less than "
+        f"{plots.SMALL:.0%}, and the graph itself.",
+        plots.size(record),
+    )
     shown = figures.shown(record)
     if shown is not None:
         yield from _layers(shown)
 
 
 def _layers(candidate: Candidate) -> Iterator[str]:
-    if candidate.noise:
-        more = len(candidate.noise) - plots.MAX_LAYERS
-        told = f" The {plots.MAX_LAYERS} worst of {len(candidate.noise)}." if more > 0 else ""
+    lossy = figures.noisiest(candidate)
+    if lossy:
+        more = len(lossy) - plots.MAX_LAYERS
+        told = f" The {plots.MAX_LAYERS} worst of {len(lossy)}." if more > 0 else ""
         yield from _section(
             f"Noise by layer: {candidate.scheme}",
             "Each layer's output in int8 against the same in float, on calibration data." + told,
@@ -71,10 +79,12 @@ def _layers(candidate: Candidate) -> Iterator[str]:
         names = ", ".join(map(escape, candidate.float_layers))
         yield from _section("Left in float", "", f"<p>{names}</p>")
     if candidate.confusions:
-        rows = [(c.label, c.float_label, c.int8_label, str(c.n)) for c in candidate.confusions]
+        most = candidate.confusions[:MAX_CONFUSIONS]
+        rows = [(c.label, c.float_label, c.int8_label, str(c.n)) for c in most]
+        more = len(candidate.confusions) - len(most)
         yield from _section(
             "Where float and int8 answer differently",
-            "",
+            f"The {len(most)} most frequent; {more} more are in report.json." if more else "",
             _table(("truth", "float", "int8", "times"), rows),
         )
 
@@ -92,19 +102,23 @@ def _verdict(record: Quantization) -> str:
 
 
 def _candidates(record: Quantization) -> str:
-    cards = []
+    float_facts = (
+        figures.size(record.float_size),
+        f"{figures.metric(record)} {figures.float_accuracy(record)}",
+    )
+    cards = [f"<dt>float</dt>\n<dd>{escape(' · '.join(float_facts))}</dd>"]
     for candidate in record.candidates:
-        facts = [
-            figures.size(candidate.size),
-            f"CPU time {figures.latency(candidate.latency)}",
-            f"{figures.metric(record)} {figures.accuracy(candidate.accuracy)}",
-            f"drop {figures.drop(candidate.accuracy)}",
-        ]
+        facts = [figures.size(candidate.size)]
+        if candidate.latency is not None:
+            facts.append(f"CPU time {figures.latency(candidate.latency)}")
+        if candidate.accuracy is not None:
+            facts.append(f"{candidate.accuracy.metric} {figures.accuracy(candidate.accuracy)}")
+            facts.append(f"drop {figures.drop(candidate.accuracy)}")
         refused = "" if candidate.refusal is None else " class=refused"
+        told = [" · ".join(facts), *figures.reasons(candidate)]
         cards.append(
-            f"<dt{refused}>{escape(candidate.scheme)}: "
-            f"{escape(figures.verdict(candidate, record))}</dt>\n"
-            f"<dd>{escape(' · '.join(facts))}</dd>"
+            f"<dt{refused}>{escape(candidate.scheme)}: {figures.verdict(candidate, record)}</dt>\n"
+            + "\n".join(f"<dd>{escape(line)}</dd>" for line in told)
         )
     return "<dl>\n" + "\n".join(cards) + "\n</dl>"
 

@@ -4,13 +4,16 @@ import io
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from earlet_quantize.measure.results import Candidate, Quantization
+from earlet_quantize.measure.results import Candidate, LayerNoise, Quantization, Size
+from earlet_quantize.report import figures
 
 WIDTH = 4.2  # inches; with 9 points the text is 10 pixels high where the page is 360 wide
 ROW = 0.26  # inches a bar
 INTERVAL_ROW = 0.42  # inches an interval, with its figure above
 MARGIN = 0.7  # inches above and below the bars, for the axis
 MAX_LAYERS = 20  # the worst, of networks that have hundreds
+SMALL = 0.01  # share of the largest network below which nothing can be seen of a bar
+OTHER = "other"
 GREY, BLUE, RED = "#8a8f98", "#2463a8", "#b3401f"
 STYLE = {
     "svg.fonttype": "none",  # text stays text
@@ -26,9 +29,9 @@ STYLE = {
 
 def noise(candidate: Candidate) -> str:
     """The signal-to-noise ratio of the layers that lose most, in the order of the graph."""
-    worst = sorted(candidate.noise, key=lambda layer: layer.snr_db)[:MAX_LAYERS]
+    worst = figures.noisiest(candidate)[:MAX_LAYERS]
     layers = [layer for layer in candidate.noise if layer in worst]
-    names = [_short(f"{layer.name} ({layer.op_type})") for layer in layers]
+    names = [_short(_named(layer)) for layer in layers]
 
     def paint(axes: Any) -> None:
         places = range(len(names))  # two names may be equal once they are short
@@ -41,26 +44,35 @@ def noise(candidate: Candidate) -> str:
 
 
 def size(record: Quantization) -> str:
-    """Bytes of weights by the operator that uses them, float and every candidate."""
-    networks = {"float": record.float_size.by_operator} | {
-        candidate.scheme: candidate.size.by_operator
-        for candidate in record.candidates
-        if candidate.size is not None
-    }
-    operators = sorted({name for sizes in networks.values() for name in sizes})
+    """Bytes by the operator that uses them, of float and every candidate, with their sum."""
+    sizes = {"float": record.float_size} | {c.scheme: c.size for c in record.candidates if c.size}
+    operators = _operators(list(sizes.values()))
 
     def paint(axes: Any) -> None:
-        left = dict.fromkeys(networks, 0.0)
-        for operator in operators:
-            widths = {name: sizes.get(operator, 0) / 1e6 for name, sizes in networks.items()}
-            axes.barh(
-                list(networks), list(widths.values()), 0.7, list(left.values()), label=operator
-            )
-            left = {name: start + widths[name] for name, start in left.items()}
-        axes.set_xlabel("weights, MB")
+        left = [0.0] * len(sizes)
+        for operator in [*operators, OTHER]:
+            widths = [s.by_operator.get(operator, 0) / 1e6 for s in sizes.values()]
+            if operator == OTHER:
+                widths = [s.total / 1e6 - x for s, x in zip(sizes.values(), left, strict=True)]
+            color = GREY if operator == OTHER else None
+            bars = axes.barh(list(sizes), widths, 0.7, left, label=operator, color=color)
+            left = [x + width for x, width in zip(left, widths, strict=True)]
+        axes.bar_label(bars, [f"{x:.3g}" for x in left], padding=3)
+        axes.margins(x=0.1)
+        axes.set_xlabel("MB")
         axes.figure.legend(frameon=False, fontsize=8, loc="outside upper left", ncols=2)
 
-    return _svg(paint, ROW * (len(networks) + len(operators) // 2))
+    return _svg(paint, ROW * (len(sizes) + 1 + len(operators) // 2))
+
+
+def _operators(sizes: Sequence[Size]) -> list[str]:
+    """Those whose part of a bar can be seen, the largest first."""
+    most: dict[str, int] = {}
+    for one in sizes:
+        for name, n_bytes in one.by_operator.items():
+            most[name] = max(most.get(name, 0), n_bytes)
+    visible = SMALL * max(one.total for one in sizes)
+    return sorted((name for name in most if most[name] >= visible), key=lambda n: -most[n])
 
 
 def latency(record: Quantization) -> str:
@@ -132,6 +144,11 @@ def _svg(paint: Callable[[Any], None], height: float) -> str:
 
 def _color(candidate: Candidate) -> str:
     return BLUE if candidate.refusal is None else RED
+
+
+def _named(layer: LayerNoise) -> str:
+    """By its name; most exporters put the operator into it."""
+    return layer.name if layer.op_type in layer.name else f"{layer.name} ({layer.op_type})"
 
 
 def _short(name: str, limit: int = 34) -> str:

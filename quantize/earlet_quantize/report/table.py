@@ -6,11 +6,13 @@ from earlet_quantize.measure.results import Quantization
 from earlet_quantize.report import figures
 
 WORST_LAYERS = 5
+MAX_CONFUSIONS = 10  # rows
 
 
 def lines(record: Quantization) -> Iterator[str]:
     """A heading, a row for each candidate, and the layers that lose most."""
     yield f"{record.bundle} on {record.processor}, onnxruntime {record.onnxruntime}"
+    yield figures.data(record)
     float_row = ("float", figures.size(record.float_size), "1", figures.float_accuracy(record))
     yield from _aligned(
         [
@@ -29,9 +31,12 @@ def lines(record: Quantization) -> Iterator[str]:
             ),
         ]
     )
+    for candidate in record.candidates:
+        if candidate.refusal is not None:
+            yield f"{candidate.scheme} refused:"
+            yield from (f"  {reason}" for reason in figures.reasons(candidate))
     shown = figures.shown(record)
-    if shown is not None and shown.noise:
-        worst = sorted(shown.noise, key=lambda layer: layer.snr_db)[:WORST_LAYERS]
+    if shown is not None and (worst := figures.noisiest(shown)[:WORST_LAYERS]):
         yield f"most noise in {shown.scheme}:"
         yield from _aligned(
             [("", f"{layer.snr_db:.1f} dB", layer.op_type, layer.name) for layer in worst]
@@ -41,7 +46,7 @@ def lines(record: Quantization) -> Iterator[str]:
         yield from _aligned(
             [
                 ("", f"{row.n}x", row.label, f"float {row.float_label}", f"int8 {row.int8_label}")
-                for row in shown.confusions
+                for row in shown.confusions[:MAX_CONFUSIONS]
             ]
         )
 

@@ -7,15 +7,17 @@ from typing import Literal, NamedTuple
 import numpy as np
 import onnx
 
-from earlet_quantize.graph import graphs
+from earlet_quantize.graph import graphs, tidy
 from earlet_quantize.measure.feeds import Feeds
+from earlet_quantize.passes.smooth import channel_maxima, smooth
 from earlet_quantize.schemes import static
 from earlet_quantize.schemes.dynamic import quantize_matmuls
 from earlet_quantize.schemes.dynamic_convolution import quantize_convolutions
 from earlet_quantize.schemes.static import StaticConfig
 from earlet_quantize.schemes.weight_only import quantize_weights
 
-Scheme = Literal["static", "dynamic", "weight-only"]
+Scheme = Literal["static", "dynamic", "smooth", "weight-only"]
+CALIBRATED: tuple[Scheme, ...] = ("static", "smooth")  # those that calibration data set up
 CONVOLUTIONAL = 0.5  # share of the weights from which a network is one of convolutions
 
 
@@ -38,7 +40,7 @@ def apply(
     Args:
         scheme: see above.
         model: the float network; it is left as it is.
-        feeds: calibration data, which only "static" looks at.
+        feeds: calibration data, for those of CALIBRATED.
         config: of "static".
         exclude: names of nodes of `Quantized.reference` that stay float.
 
@@ -49,6 +51,8 @@ def apply(
     if scheme == "static":
         reference = _named(static.prepare(reference))  # onnxruntime adds nodes without a name
         return Quantized(reference, static.quantize(reference, feeds, config, exclude))
+    if scheme == "smooth":  # the same in float, so that layers are compared with the smoothed ones
+        smooth(reference, channel_maxima(reference, feeds), exclude=exclude)
     quantized = _copy(reference)
     if scheme == "weight-only":
         quantize_weights(quantized, exclude)
@@ -59,7 +63,7 @@ def apply(
         # convolutions, as at the beginning of a transformer, are better left alone.
         if is_convolutional(reference):
             quantize_convolutions(quantized, exclude)
-    static.tidy(quantized)
+    tidy(quantized)
     return Quantized(reference, quantized)
 
 

@@ -18,6 +18,7 @@ import numpy as np
 import onnx
 from onnx import helper
 
+from earlet.arrays import FloatArray
 from earlet_quantize.errors import ModelFileError
 from earlet_quantize.graph import (
     ORT_DOMAIN,
@@ -28,12 +29,12 @@ from earlet_quantize.graph import (
     replace,
     uses,
 )
-from earlet_quantize.schemes.stored import INT8_MAX, FloatMatrix, Int8Columns, Scope, View
+from earlet_quantize.schemes.stored import INT8_MAX, Int8Columns, Scope, View
 
 FIRST_OPSET = 11  # has DynamicQuantizeLinear
 
 
-def round_columns(weight: FloatMatrix) -> Int8Columns:
+def round_columns(weight: FloatArray) -> Int8Columns:
     """Round a matrix (k, m) to int8, symmetric about zero, with a scale for each column.
 
     A scale is set by the largest sum of two neighbours, rows 2i and 2i + 1, and not by the largest
@@ -133,7 +134,7 @@ def _product(node: onnx.NodeProto, scope: Scope) -> _Product | None:
     options = {"alpha": 1.0, "beta": 1.0, "transA": 0, "transB": 0, **attributes(node)}
     product = _Product(x, view.flipped() if options["transB"] else view, bias[0] if bias else "")
     is_plain = options["alpha"] == options["beta"] == 1.0 and not options["transA"]
-    fits = not product.bias or scope.vector(product.bias, product.n_outputs)
+    fits = not product.bias or scope.is_vector(product.bias, product.n_outputs)
     return product if is_plain and fits else None
 
 
@@ -151,7 +152,7 @@ def _bias_additions(
             product = products.get(name)
             if product is None or product.bias or count[name] != 1:
                 continue
-            if scope.vector(other, product.n_outputs):
+            if scope.is_vector(other, product.n_outputs):
                 additions[name] = (node, other)
     return additions
 

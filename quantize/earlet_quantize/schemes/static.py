@@ -16,11 +16,9 @@ products of two neighbours in 16 bits, which 8-bit weights can overflow, silentl
 
 import io
 import logging
-import tempfile
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import onnx
@@ -35,8 +33,9 @@ from onnxruntime.quantization import (
 from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 
 from earlet_quantize import engine
-from earlet_quantize.graph import IR_VERSION
+from earlet_quantize.graph import tidy
 from earlet_quantize.measure.feeds import Feeds
+from earlet_quantize.staging import scratch_folder
 
 Calibration = Literal["minmax", "entropy", "percentile"]
 REFUSED = "onnxruntime cannot make it static int8, try another scheme"
@@ -61,8 +60,8 @@ def prepare(model: onnx.ModelProto) -> onnx.ModelProto:
     Raises:
         ModelFileError: when onnxruntime cannot read it.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        path = str(Path(folder) / "prepared.onnx")
+    with scratch_folder() as folder:
+        path = str(folder / "prepared.onnx")
         try:
             engine.session(model, engine.MERGED, optimized=path)
             prepared: onnx.ModelProto = onnx.shape_inference.infer_shapes(onnx.load(path))
@@ -91,8 +90,8 @@ def quantize(
         ModelFileError: when onnxruntime cannot quantize it.
     """
     config = config or StaticConfig()
-    with tempfile.TemporaryDirectory() as folder:
-        original, path = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
+    with scratch_folder() as folder:
+        original, path = folder / "float.onnx", folder / "int8.onnx"
         original.write_bytes(prepared.SerializeToString())
         try:
             with _silence():
@@ -150,22 +149,6 @@ def _products_of_activations(graph: onnx.GraphProto) -> Iterator[str]:
     for node in graph.node:
         if node.op_type == "MatMul" and not stored.intersection(node.input):
             yield node.name
-
-
-def tidy(model: onnx.ModelProto) -> None:
-    """Drop what tells of the machine that exported a network, and not of the network; in place."""
-    model.producer_name, model.producer_version, model.doc_string = "earlet", "", ""
-    model.ir_version = min(model.ir_version, IR_VERSION)
-    del model.metadata_props[:]
-    del model.graph.metadata_props[:]
-    del model.graph.value_info[:]
-    model.graph.doc_string = ""
-    for item in (*model.graph.node, *model.graph.input, *model.graph.output):
-        item.doc_string = ""
-        del item.metadata_props[:]
-    for tensor in model.graph.initializer:
-        if tensor.data_location == onnx.TensorProto.DEFAULT:
-            tensor.ClearField("data_location")  # the default, written out where it was loaded
 
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]

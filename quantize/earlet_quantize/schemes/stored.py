@@ -14,9 +14,9 @@ import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
+from earlet.arrays import FloatArray
 from earlet_quantize.graph import attributes
 
-FloatMatrix = npt.NDArray[np.float32]
 INT8_MAX = 127  # symmetric about zero: -128 is not used
 
 
@@ -24,7 +24,7 @@ class Int8Columns(NamedTuple):
     """A matrix as `values * scales`: int8 (k, m) and float32 (m,)."""
 
     values: npt.NDArray[np.int8]
-    scales: npt.NDArray[np.float32]
+    scales: FloatArray
 
 
 class View(NamedTuple):
@@ -35,7 +35,7 @@ class View(NamedTuple):
     transposed: bool
 
     @property
-    def matrix(self) -> FloatMatrix:
+    def matrix(self) -> FloatArray:
         """The weights, (rows, columns)."""
         stored = self.scope.stored[self.name]
         return stored.T if self.transposed else stored
@@ -57,9 +57,9 @@ class Scope:
     """A graph, what it stores, and through `outer` what the graphs around it do."""
 
     graph: onnx.GraphProto
-    rounding: Callable[[FloatMatrix], Int8Columns]
+    rounding: Callable[[FloatArray], Int8Columns]
     outer: "Scope | None" = None
-    stored: dict[str, FloatMatrix] = field(init=False)  # vectors and matrices of float32
+    stored: dict[str, FloatArray] = field(init=False)  # vectors and matrices of float32
     views: dict[str, View] = field(init=False)
     # What a value is rounded to already; kept by those who round activations.
     rounded: dict[str, str] = field(default_factory=dict)
@@ -82,7 +82,7 @@ class Scope:
         """The stored array that a value is, if it is one."""
         return self.views.get(name) or (self.outer.view(name) if self.outer else None)
 
-    def vector(self, name: str, size: int) -> bool:
+    def is_vector(self, name: str, size: int) -> bool:
         """Whether a value is a stored vector of that size."""
         view = self.view(name)
         return view is not None and view.matrix.shape == (size,)
@@ -132,7 +132,7 @@ class Scope:
         return output
 
 
-def _stored(graph: onnx.GraphProto) -> Iterator[tuple[str, FloatMatrix]]:
+def _stored(graph: onnx.GraphProto) -> Iterator[tuple[str, FloatArray]]:
     tensors = [(tensor.name, tensor) for tensor in graph.initializer]
     for node in graph.node:
         if node.op_type == "Constant" and isinstance(

@@ -9,9 +9,7 @@ as in a recording that was cut off, those that are there are taken.
 
 import io
 import os
-import stat
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -19,10 +17,12 @@ import numpy as np
 from earlet.arrays import FloatArray, as_waveform
 from earlet.audio.resample import MAX_RATE_HZ, MIN_RATE_HZ, Resampler
 from earlet.errors import AudioFileError, InputError
+from earlet.files import read_plain
 
 Source = str | os.PathLike[str] | bytes | BinaryIO
 BLOCK_S = 1.0  # seconds of sound read at a time
 UNKNOWN_FRAMES = 2**63 - 1  # libsndfile's SF_COUNT_MAX
+HEAD_BYTES = 64  # looked at before a codec gets them
 UTF16_MARK = b"\xff\xfe"  # also like the first bytes of an MP3 frame, so libmpg123 would try it
 
 
@@ -112,15 +112,16 @@ class AudioFile:
 def _opened(source: Source) -> tuple[str, Any]:
     """A name for messages, and what soundfile is to open."""
     if isinstance(source, bytes):
-        _refuse_other_files(source[:64], "the audio")
+        _refuse_other_files(source[:HEAD_BYTES], "the audio")
         return "the audio", io.BytesIO(source)
     if isinstance(source, str | os.PathLike):
-        _refuse_other_files(_head(Path(source)), str(source))
+        head = read_plain(source, HEAD_BYTES, "a sound file", AudioFileError)
+        _refuse_other_files(head, str(source))
         return str(source), os.fsencode(source)  # soundfile does not take every name as str
     name = str(getattr(source, "name", "the audio"))
     try:
         at = source.tell()
-        head = source.read(64)
+        head = source.read(HEAD_BYTES)
         source.seek(at)
     except (AttributeError, OSError, ValueError) as problem:
         raise AudioFileError(
@@ -130,21 +131,6 @@ def _opened(source: Source) -> tuple[str, Any]:
         raise AudioFileError(f"{name}: opened as text; expected a file object in binary mode")
     _refuse_other_files(head, name)
     return name, source
-
-
-def _head(path: Path) -> bytes:
-    """The first bytes of a plain file; opened only once it is known to be one."""
-    try:
-        mode = path.stat().st_mode
-        if stat.S_ISREG(mode):
-            with path.open("rb") as file:
-                return file.read(64)
-    except OSError as problem:
-        raise AudioFileError(f"{path}: cannot be read: {problem.strerror}") from None
-    except ValueError as problem:  # a NUL in the path
-        raise AudioFileError(f"{path}: cannot be read: {problem}") from None
-    kind = "a directory" if stat.S_ISDIR(mode) else "a pipe or a device"
-    raise AudioFileError(f"{path}: is {kind}; expected a sound file")
 
 
 def _refuse_other_files(head: bytes, name: str) -> None:

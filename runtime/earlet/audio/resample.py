@@ -16,11 +16,8 @@ class Resampler:
 
     def __init__(self, from_rate: int, to_rate: int) -> None:
         """Raises InputError for a rate in hertz that cannot be meant."""
-        for rate in (from_rate, to_rate):
-            if not MIN_RATE_HZ <= rate <= MAX_RATE_HZ:
-                raise InputError(
-                    f"sample rate: expected {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz, got {rate}"
-                )
+        check_sample_rate(from_rate)
+        check_sample_rate(to_rate)
         self._soxr: Any = None
         if from_rate != to_rate:
             import soxr
@@ -41,3 +38,9 @@ class Resampler:
             return np.empty(0, dtype=np.float32)
         end = self._soxr.resample_chunk(np.empty(0, dtype=np.float32), last=True)
         return np.asarray(end, dtype=np.float32)
+
+
+def check_sample_rate(rate: int) -> None:
+    """Raise InputError for a rate in hertz that cannot be meant."""
+    if not MIN_RATE_HZ <= rate <= MAX_RATE_HZ:
+        raise InputError(f"sample rate: expected {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz, got {rate}")

@@ -27,7 +27,7 @@ class TensorSpec(NamedTuple):
 
 
 class Session(Protocol):
-    """A network ready to run."""
+    """A network ready to run, by one thread at a time."""
 
     @property
     def inputs(self) -> tuple[TensorSpec, ...]:
@@ -43,7 +43,7 @@ class Session(Protocol):
     def bind(
         self, inputs: Mapping[str, AnyArray], outputs: Mapping[str, AnyArray]
     ) -> Callable[[], None]:
-        """Tie arrays to the network for good: each call reads and writes them in place.
+        """Tie C-contiguous arrays to the network: each call reads and writes them in place.
 
         An array that is an input and an output at once is a state that grows where it lies.
         """

@@ -1,6 +1,7 @@
 """ONNX Runtime: the only module that imports onnxruntime, and only when a network is opened."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from earlet.arrays import AnyArray
@@ -77,27 +78,30 @@ class OrtSession:
     def bind(
         self, inputs: Mapping[str, AnyArray], outputs: Mapping[str, AnyArray]
     ) -> Callable[[], None]:
-        """Tie C-contiguous arrays to the network; each call of what comes back is one inference.
+        """Tie arrays to the network; each call of what comes back is one inference.
 
         Raises:
-            BackendError: when an array does not fit the network; also from the calls.
+            BackendError: when an array does not fit the network, also from the calls, or does not
+                lie in memory as one piece, row by row.
         """
         binding = self._session.io_binding()
         try:
             for bind, arrays in ((binding.bind_input, inputs), (binding.bind_output, outputs)):
                 for name, array in arrays.items():
+                    if not array.flags.c_contiguous:
+                        raise ValueError(f"{name} is not C-contiguous")
                     bind(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
         except self._refusals as problem:
             raise BackendError(f"{self._name}: cannot bind: {_first_line(problem)}") from None
 
-        def run() -> None:
-            try:
-                self._session.run_with_iobinding(binding)
-            except self._refusals as problem:
-                raise BackendError(f"{self._name}: cannot run: {_first_line(problem)}") from None
+        return partial(self._run_bound, binding, (*inputs.values(), *outputs.values()))
 
-        run.arrays = inputs, outputs  # type: ignore[attr-defined]  # they live as long as the call
-        return run
+    def _run_bound(self, binding: Any, _: tuple[AnyArray, ...]) -> None:
+        """One inference; the arrays come along because they must live as long as the call."""
+        try:
+            self._session.run_with_iobinding(binding)
+        except self._refusals as problem:
+            raise BackendError(f"{self._name}: cannot run: {_first_line(problem)}") from None
 
 
 def _spec(node: Any) -> TensorSpec:

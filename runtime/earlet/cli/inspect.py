@@ -38,8 +38,10 @@ def run_bundles(_: argparse.Namespace) -> int:
             continue
         size = sum(entry.bytes for entry in manifest.files.values())
         print(
-            f"{manifest.name:<20} {manifest.version:<8} {size / 1e6:6.1f} MB  "
-            f"{manifest.task:<30} {printable(str(path))}"
+            printable(
+                f"{manifest.name:<20} {manifest.version:<8} {size / 1e6:6.1f} MB  "
+                f"{manifest.task:<30} {path}"
+            )
         )
     return 1 if failed else 0
 

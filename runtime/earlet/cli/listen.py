@@ -13,9 +13,9 @@ from earlet.audio.file import AudioFile
 from earlet.audio.microphone import Microphone
 from earlet.audio.pcm import read_pcm
 from earlet.config import ListenConfig, read_config
-from earlet.errors import ConfigError, InputError
+from earlet.errors import ConfigError, InputError, printable
 from earlet.results import Chunk, Detection, Segment
-from earlet.tasks import Listener, load, open_bundle
+from earlet.tasks import Listener, listens, load, open_bundle
 from earlet.tasks.audio_classification import AudioClassification
 
 Event = Detection | Chunk | Segment
@@ -45,12 +45,13 @@ def run(arguments: argparse.Namespace) -> int:
     """Listen until the source ends."""
     config = _config(arguments)
     task = open_bundle(load(config.bundle), config.threads)
-    if not isinstance(task, Listener):
+    if not listens(task):
         raise InputError(f"{config.bundle}: is for {task.bundle.manifest.task}, not for sound")
     listen = _listener(task, config)
     with _source(config, task.sample_rate) as chunks:
         if config.source == "mic":
-            print(f"listening with {task.bundle.manifest.name}; Ctrl-C ends", file=sys.stderr)
+            name = printable(task.bundle.manifest.name)
+            print(f"listening with {name}; Ctrl-C ends", file=sys.stderr)
         for event in listen(chunks):
             print(json.dumps(event.to_json()) if arguments.json else line(event), flush=True)
     return 0

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from earlet import subtitles
 from earlet.arrays import FloatArray
@@ -17,7 +17,9 @@ from earlet.cli.progress import Progress
 from earlet.errors import EarletError, InputError, printable
 from earlet.results import Chunk, Transcript
 from earlet.tasks import pipeline
-from earlet.tasks.speech_recognition import SpeechRecognition
+
+if TYPE_CHECKING:
+    from earlet.tasks.speech_recognition import SpeechRecognition
 
 
 def add_to(commands: Any) -> None:
@@ -65,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _transcribe(recogniser: SpeechRecognition, path: str) -> Iterator[Chunk]:
+def _transcribe(recogniser: "SpeechRecognition", path: str) -> Iterator[Chunk]:
     with AudioFile(path, recogniser.sample_rate) as file, Progress(path, file.duration_s) as bar:
 
         def heard() -> Iterator[FloatArray]:

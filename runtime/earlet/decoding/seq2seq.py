@@ -28,6 +28,7 @@ from earlet.schema import nearest
 
 _PAST, _PRESENT = "past.", "present."
 TASK = "transcribe"
+MAX_TOKENS = 10_000  # of one utterance: what takes half an hour to say; beyond it is a mistake
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,10 +59,14 @@ class Seq2SeqConfig:
             raise InputError("need max_tokens or max_tokens_per_second, that a text may end")
         if self.tasks and TASK not in self.tasks:
             raise InputError(f"need {TASK!r} among the tasks, got {', '.join(self.tasks)}")
-        if self.max_tokens is not None and self.max_tokens <= self.n_prompt:
+        if self.max_tokens is not None and not self.n_prompt < self.max_tokens <= MAX_TOKENS:
             raise InputError(
-                f"need max_tokens above the prompt's {self.n_prompt}, got {self.max_tokens}"
+                f"need max_tokens above the prompt's {self.n_prompt} and at most {MAX_TOKENS}, "
+                f"got {self.max_tokens}"
             )
+        for name in ("max_tokens_per_second", "extra_tokens"):
+            if (value := getattr(self, name) or 0) > MAX_TOKENS:
+                raise InputError(f"need {name} of at most {MAX_TOKENS}, got {value:g}")
 
     @property
     def n_prompt(self) -> int:
@@ -83,7 +88,7 @@ class Seq2SeqConfig:
         if self.max_tokens_per_second is not None:
             spoken = int(n_samples / sample_rate * self.max_tokens_per_second)
             limits.append(spoken + self.extra_tokens)
-        return min(limits)
+        return min(*limits, MAX_TOKENS)
 
 
 class Seq2Seq:

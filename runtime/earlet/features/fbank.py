@@ -15,12 +15,15 @@ from typing import Literal
 import numpy as np
 
 from earlet.arrays import FloatArray
+from earlet.audio.resample import check_sample_rate
 from earlet.errors import InputError
-from earlet.features.mel import mel_filters
+from earlet.features.mel import check_n_mels, mel_filters
 from earlet.features.spectrum import (
     BLOCK_FRAMES,
+    MAX_FRAMES,
     MAX_N_FFT,
     WindowName,
+    check_constants,
     frame,
     magnitudes,
     n_frames,
@@ -28,8 +31,6 @@ from earlet.features.spectrum import (
 )
 from earlet.features.waveform import Normalize, check_clip_samples, check_stream, prepare
 
-MAX_CONSTANT = 1e6  # of any constant; beyond it a manifest is mistaken
-MAX_FRAMES = 10_000  # of a clip of fixed length: 100 s at a hop of 10 ms
 LOG_FLOOR = float(np.finfo(np.float32).eps)  # Kaldi floors energies at epsilon before the log
 
 
@@ -58,26 +59,21 @@ class FbankConfig:
     std: float = 1.0  # divided by
 
     def __post_init__(self) -> None:
+        check_sample_rate(self.sample_rate)
         check_clip_samples(self.clip_samples)
         if not 0 < self.hop_length <= self.win_length <= self.n_fft <= MAX_N_FFT:
             raise InputError(
                 f"need 0 < hop_length <= win_length <= n_fft <= {MAX_N_FFT}, got "
                 f"{self.hop_length}, {self.win_length}, {self.n_fft}"
             )
-        if not 1 <= self.n_mels <= self.n_fft // 2:
-            raise InputError(f"need n_mels of 1 to n_fft // 2, got {self.n_mels}")
+        check_n_mels(self.n_mels, self.n_fft)
         if not 0 <= self.n_frames <= MAX_FRAMES:
             raise InputError(f"need n_frames of 0 to {MAX_FRAMES}, got {self.n_frames}")
-        if not (self.log_floor > 0 and self.std > 0 and self.sample_scale > 0):
-            raise InputError(
-                "need log_floor, std and sample_scale above 0, got "
-                f"{self.log_floor:g}, {self.std:g}, {self.sample_scale:g}"
-            )
-        for name in ("preemphasis", "sample_scale", "log_offset", "log_floor", "mean", "std"):
-            if abs(getattr(self, name)) > MAX_CONSTANT:
-                raise InputError(
-                    f"need {name} of at most {MAX_CONSTANT:g}, got {getattr(self, name):g}"
-                )
+        check_constants(
+            self,
+            positive=("log_floor", "std", "sample_scale"),
+            others=("preemphasis", "log_offset", "mean"),
+        )
 
 
 class Fbank:

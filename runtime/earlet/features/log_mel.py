@@ -18,11 +18,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from earlet.arrays import FloatArray
+from earlet.audio.resample import check_sample_rate
 from earlet.errors import InputError
-from earlet.features.mel import mel_filters
-from earlet.features.spectrum import BLOCK_FRAMES, MAX_N_FFT, frame, magnitudes, window
-
-MAX_PAD_S = 600.0  # seconds; Whisper's is 30
+from earlet.features.mel import check_n_mels, mel_filters
+from earlet.features.spectrum import (
+    BLOCK_FRAMES,
+    MAX_FRAMES,
+    MAX_N_FFT,
+    check_constants,
+    frame,
+    magnitudes,
+    window,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,23 +49,21 @@ class LogMelConfig:
     std: float = 4.0  # divided by
 
     def __post_init__(self) -> None:
+        check_sample_rate(self.sample_rate)
         # A hop of half a window or more would leave a frame to the padding alone.
         if not 0 < self.hop_length < self.n_fft // 2 <= MAX_N_FFT // 2:
             raise InputError(
                 f"need 0 < hop_length < n_fft // 2 <= {MAX_N_FFT // 2}, got "
                 f"{self.hop_length}, {self.n_fft}"
             )
-        if not 1 <= self.n_mels <= self.n_fft // 2:
-            raise InputError(f"need n_mels of 1 to n_fft // 2, got {self.n_mels}")
-        if not (0 <= self.pad_seconds <= MAX_PAD_S and self.dynamic_range >= 0):
+        check_n_mels(self.n_mels, self.n_fft)
+        if not 0 <= self.pad_seconds * self.sample_rate <= MAX_FRAMES * self.hop_length:
             raise InputError(
-                f"need pad_seconds of 0 to {MAX_PAD_S:g} and dynamic_range of 0 or more, got "
-                f"{self.pad_seconds:g}, {self.dynamic_range:g}"
+                f"need pad_seconds of 0 to {MAX_FRAMES} frames, got {self.pad_seconds:g} s"
             )
-        if not (self.log_floor > 0 and self.std > 0):
-            raise InputError(
-                f"need log_floor and std above 0, got {self.log_floor:g}, {self.std:g}"
-            )
+        if not self.dynamic_range >= 0:
+            raise InputError(f"need dynamic_range of 0 or more, got {self.dynamic_range:g}")
+        check_constants(self, positive=("log_floor", "std"), others=("mean", "dynamic_range"))
 
 
 class LogMel:

@@ -12,12 +12,12 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from earlet.arrays import FloatArray
+from earlet.arrays import Float64Array, FloatArray
 from earlet.errors import InputError
 
 MelScale = Literal["htk", "slaney"]
-Float64Array = npt.NDArray[np.float64]
 
+MAX_MELS = 1_024  # filters; models have 23 to 128
 SLANEY_HZ_PER_MEL = 200 / 3  # below the break frequency
 SLANEY_BREAK_HZ = 1000.0
 SLANEY_BREAK_MEL = SLANEY_BREAK_HZ / SLANEY_HZ_PER_MEL
@@ -40,6 +40,13 @@ def mel_to_hz(mel: npt.ArrayLike, scale: MelScale) -> Float64Array:
         return np.asarray(700.0 * np.expm1(m / 1127.0))
     log_part = SLANEY_BREAK_HZ * np.exp(SLANEY_LOG_STEP * (m - SLANEY_BREAK_MEL))
     return np.where(m < SLANEY_BREAK_MEL, m * SLANEY_HZ_PER_MEL, log_part)
+
+
+def check_n_mels(n_mels: int, n_fft: int) -> None:
+    """Raise InputError for no filters, or more than a spectrum of n_fft points has bins for."""
+    most = min(n_fft // 2, MAX_MELS)
+    if not 1 <= n_mels <= most:
+        raise InputError(f"need n_mels of 1 to {most}, got {n_mels}")
 
 
 def mel_filters(

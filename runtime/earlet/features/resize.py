@@ -20,9 +20,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from earlet.arrays import ByteArray
+from earlet.arrays import ByteArray, Float64Array
 
-Float64Array = npt.NDArray[np.float64]
 Resample = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 
 WEIGHT_UNIT = 1 << 22  # Pillow's weights are whole multiples of 1 / this

@@ -3,6 +3,7 @@
 waveform (n_samples,) -> frames (n_frames, win_length) -> power (n_frames, n_fft // 2 + 1)
 """
 
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 import numpy as np
@@ -12,8 +13,20 @@ from earlet.errors import InputError
 
 WindowName = Literal["hann", "hann-symmetric", "hamming", "povey", "rectangular"]
 POVEY_POWER = 0.85  # Kaldi's "povey" window: a symmetric Hann window raised to this power
-MAX_N_FFT = 65_536  # points: 4 s at 16 kHz; beyond it a manifest is mistaken
+MAX_N_FFT = 16_384  # points: 1 s at 16 kHz; beyond it a manifest is mistaken
+MAX_FRAMES = 60_000  # of a clip of fixed length: ten minutes at a hop of 10 ms; the same
+MAX_CONSTANT = 1e6  # of what energies and their logarithms are scaled with; the same
 BLOCK_FRAMES = 224  # frames transformed at a time: the scratch stays in the second-level cache
+
+
+def check_constants(config: object, *, positive: Sequence[str], others: Sequence[str]) -> None:
+    """Raise InputError where one of these fields of a configuration cannot be computed with."""
+    for name in (*positive, *others):
+        value = getattr(config, name)
+        if name in positive and not value > 0:
+            raise InputError(f"need {name} above 0, got {value:g}")
+        if abs(value) > MAX_CONSTANT:
+            raise InputError(f"need {name} of at most {MAX_CONSTANT:g}, got {value:g}")
 
 
 def window(name: WindowName, length: int) -> FloatArray:

@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from earlet.arrays import FloatArray
+from earlet.audio.resample import check_sample_rate
 from earlet.errors import InputError
 
 Normalize = Literal["none", "peak", "zero-mean-unit-variance"]
@@ -30,8 +31,7 @@ class WaveformConfig:
     clip_samples: int = 0  # to which a clip is cut, or filled up with zeros; 0: as it comes
 
     def __post_init__(self) -> None:
-        if self.sample_rate < 1:
-            raise InputError(f"need a sample_rate above 0 Hz, got {self.sample_rate}")
+        check_sample_rate(self.sample_rate)
         check_clip_samples(self.clip_samples)
 
 

@@ -10,12 +10,10 @@ A damaged picture is refused, and a large one before there is memory taken for i
 
 import io
 import os
-import stat
 import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 import numpy as np
@@ -23,6 +21,7 @@ import numpy.typing as npt
 
 from earlet.arrays import AnyArray, ByteArray
 from earlet.errors import InputError
+from earlet.files import read_plain, refuse_address
 
 MAX_PIXELS = 50_000_000  # cameras give 8 to 50 million; decoding takes about 10 bytes for each
 MAX_SIDE = 65_535  # pixels: JPEG's own limit
@@ -154,12 +153,11 @@ def _pixels(image: Any, name: str) -> ByteArray:
 
 def _encoded(source: str | os.PathLike[str] | bytes | Any) -> tuple[str, bytes]:
     """A name for messages, and the content of the file."""
+    refuse_address(source)
     if isinstance(source, bytes):
         name, data = "the picture", source
-    elif isinstance(source, str) and source.startswith(("http://", "https://")):
-        raise InputError(f"{source}: earlet does not download; fetch it first and give its path")
     elif isinstance(source, str | os.PathLike):
-        name, data = str(source), _read(Path(source))
+        name, data = str(source), read_plain(source, MAX_BYTES + 1, "a picture", InputError)
     else:
         name = str(getattr(source, "name", "the picture"))
         try:
@@ -173,18 +171,3 @@ def _encoded(source: str | os.PathLike[str] | bytes | Any) -> tuple[str, bytes]:
     if len(data) > MAX_BYTES:
         raise InputError(f"{name}: larger than {MAX_BYTES // 1_000_000} MB; expected a picture")
     return name, data
-
-
-def _read(path: Path) -> bytes:
-    """The content of a plain file, and no more of it than is worth a look."""
-    try:
-        mode = path.stat().st_mode
-        if stat.S_ISREG(mode):
-            with path.open("rb") as file:
-                return file.read(MAX_BYTES + 1)
-    except OSError as problem:
-        raise InputError(f"{path}: cannot be read: {problem.strerror}") from None
-    except ValueError as problem:  # a NUL in the path
-        raise InputError(f"{path}: cannot be read: {problem}") from None
-    kind = "a directory" if stat.S_ISDIR(mode) else "a pipe or a device"
-    raise InputError(f"{path}: is {kind}; expected a picture")

@@ -1,56 +1,62 @@
-"""Tasks: a bundle, put together into something that can be called and listened with."""
+"""Tasks: a bundle, put together into something that can be called and listened with.
+
+A task's module is imported when it is first asked for: a spotter on a small board never loads the
+tokenizers, nor `import earlet` any of them.
+"""
 
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeGuard, Union, overload
 
 from earlet import bundle as bundles
 from earlet.bundle import Bundle
 from earlet.errors import BundleError, InputError
+from earlet.manifest import Task
 from earlet.schema import nearest
-from earlet.tasks.audio_classification import AudioClassification
-from earlet.tasks.image_classification import ImageClassification
-from earlet.tasks.speech_recognition import SpeechRecognition
-from earlet.tasks.text_classification import TextClassification
-from earlet.tasks.trace import Example, Trace
-from earlet.tasks.voice_activity import VoiceActivityDetection
 
-Listener = AudioClassification | SpeechRecognition | VoiceActivityDetection
-Pipeline = Listener | ImageClassification | TextClassification
-# task -> what answers it, and its default bundle where there is one
-_TASKS: dict[str, tuple[type[Pipeline], str | None]] = {
-    "audio-classification": (AudioClassification, "commands-en"),
-    "automatic-speech-recognition": (SpeechRecognition, "moonshine-tiny-en"),
-    "image-classification": (ImageClassification, None),
-    "text-classification": (TextClassification, None),
-    "voice-activity-detection": (VoiceActivityDetection, "vad"),
+if TYPE_CHECKING:
+    from earlet.tasks.audio_classification import AudioClassification
+    from earlet.tasks.image_classification import ImageClassification
+    from earlet.tasks.speech_recognition import SpeechRecognition
+    from earlet.tasks.text_classification import TextClassification
+    from earlet.tasks.trace import Example, Trace
+    from earlet.tasks.voice_activity import VoiceActivityDetection
+
+Listener = Union["AudioClassification", "SpeechRecognition", "VoiceActivityDetection"]
+Pipeline = Union[Listener, "ImageClassification", "TextClassification"]
+_DEFAULTS: dict[str, str | None] = {  # the bundle of a task, where it has one of its own
+    "audio-classification": "commands-en",
+    "automatic-speech-recognition": "moonshine-tiny-en",
+    "image-classification": None,
+    "text-classification": None,
+    "voice-activity-detection": "vad",
 }
 
 
 @overload
 def pipeline(
     task: Literal["audio-classification"], bundle: str | Path | None = None, *, threads: int = 1
-) -> AudioClassification: ...
+) -> "AudioClassification": ...
 @overload
 def pipeline(
     task: Literal["automatic-speech-recognition"],
     bundle: str | Path | None = None,
     *,
     threads: int = 1,
-) -> SpeechRecognition: ...
+) -> "SpeechRecognition": ...
 @overload
 def pipeline(
     task: Literal["image-classification"], bundle: str | Path | None = None, *, threads: int = 1
-) -> ImageClassification: ...
+) -> "ImageClassification": ...
 @overload
 def pipeline(
     task: Literal["text-classification"], bundle: str | Path | None = None, *, threads: int = 1
-) -> TextClassification: ...
+) -> "TextClassification": ...
 @overload
 def pipeline(
     task: Literal["voice-activity-detection"], bundle: str | Path | None = None, *, threads: int = 1
-) -> VoiceActivityDetection: ...
+) -> "VoiceActivityDetection": ...
 def pipeline(task: str, bundle: str | Path | None = None, *, threads: int = 1) -> Pipeline:
-    """Put a bundle together for a task.
+    """Put a bundle together for a task; what comes back is for one thread at a time.
 
     Args:
         task: "audio-classification", "automatic-speech-recognition", "image-classification",
@@ -62,16 +68,15 @@ def pipeline(task: str, bundle: str | Path | None = None, *, threads: int = 1) -
         InputError: no such task, or no bundle where the task has none of its own.
         BundleError: no such bundle, a damaged one, or one for another task.
     """
-    if not isinstance(task, str) or task not in _TASKS:
-        raise InputError(f"task: there is no {task!r}{nearest(str(task), _TASKS)}")
-    cls, default = _TASKS[task]
-    name = default if bundle is None else bundle
+    if not isinstance(task, str) or task not in _DEFAULTS:
+        raise InputError(f"task: there is no {task!r}{nearest(str(task), _DEFAULTS)}")
+    name = _DEFAULTS[task] if bundle is None else bundle
     if name is None:
         raise InputError(f"{task}: comes without a bundle; name one: pipeline({task!r}, bundle)")
     opened = load(name)
     if opened.manifest.task != task:
         raise BundleError(f"{opened.path}: a bundle for {opened.manifest.task}, not for {task}")
-    return cls(opened, threads)
+    return open_bundle(opened, threads)
 
 
 def load(bundle: str | Path) -> Bundle:
@@ -84,13 +89,45 @@ def load(bundle: str | Path) -> Bundle:
 
 
 def open_bundle(bundle: Bundle, threads: int = 1) -> Pipeline:
-    """The pipeline of the bundle's own task."""
-    cls, _ = _TASKS[bundle.manifest.task]
-    return cls(bundle, threads)
+    """The pipeline of the bundle's own task.
+
+    Raises:
+        BundleError: when the parts of the bundle do not fit together.
+    """
+    return _pipeline_class(bundle.manifest.task)(bundle, threads)
 
 
-def trace(bundle: Bundle, example: Example) -> Trace:
+def listens(task: Pipeline) -> TypeGuard[Listener]:
+    """Whether it takes streams."""
+    return hasattr(task, "listen")
+
+
+def trace_bundle(bundle: Bundle, example: "Example") -> "Trace":
     """What each stage of the bundle's own task makes of an example of its kind."""
     task: Any = open_bundle(bundle)  # which of the kinds it takes, the manifest's task says
     made: Trace = task.trace(example)
     return made
+
+
+def _pipeline_class(task: Task) -> type[Pipeline]:
+    match task:
+        case "audio-classification":
+            from earlet.tasks.audio_classification import AudioClassification
+
+            return AudioClassification
+        case "automatic-speech-recognition":
+            from earlet.tasks.speech_recognition import SpeechRecognition
+
+            return SpeechRecognition
+        case "image-classification":
+            from earlet.tasks.image_classification import ImageClassification
+
+            return ImageClassification
+        case "text-classification":
+            from earlet.tasks.text_classification import TextClassification
+
+            return TextClassification
+        case "voice-activity-detection":
+            from earlet.tasks.voice_activity import VoiceActivityDetection
+
+            return VoiceActivityDetection

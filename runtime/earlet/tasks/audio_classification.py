@@ -146,13 +146,13 @@ class AudioClassification:
     def trace(self, waveform: FloatArray) -> Trace:
         """Each stage of `waveform`: features; a spotter's smoothed posteriors and detected labels
         with their times, or the logits and the best label."""
-        features = self._features(waveform)
+        frames = self._features(waveform)
         if self._streaming is None:
-            logits = self.network(features)
-            return Trace(features, logits, self.labels[int(logits.argmax())])
+            logits = self.network(frames)
+            return Trace(frames, logits, self.labels[int(logits.argmax())])
         events = self.listen(waveform, sampling_rate=self.sample_rate)
         return Trace(
-            features,
+            frames,
             self.posteriors(waveform),
             [[event.label, event.start_s, event.end_s] for event in events],
         )

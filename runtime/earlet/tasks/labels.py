@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from earlet.bundle import Bundle
 from earlet.decoding.classify import FunctionToApply
 from earlet.errors import BundleError
+from earlet.schema import nearest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,9 +21,11 @@ def read_labels(bundle: Bundle, n_outputs: int | None) -> tuple[str, ...]:
     """The labels of a bundle whose network has so many outputs; None where it does not tell.
 
     Raises:
-        BundleError: when a label is empty, or there are more or fewer than outputs.
+        BundleError: when a label is empty, there are more or fewer than outputs, or `rejection` is
+            none of them.
     """
-    name = bundle.section("output", ClassifierOutput).labels
+    output = bundle.section("output", ClassifierOutput)
+    name = output.labels
     labels = tuple(bundle.read_text(name).splitlines())
     # Labels may repeat: two of ImageNet's thousand are called crane.
     if not all(label.strip() for label in labels):
@@ -30,5 +33,10 @@ def read_labels(bundle: Bundle, n_outputs: int | None) -> tuple[str, ...]:
     if n_outputs is not None and n_outputs != len(labels):
         raise BundleError(
             f"{bundle.path}: {len(labels)} labels, and the network has {n_outputs} outputs"
+        )
+    if output.rejection is not None and output.rejection not in labels:
+        raise BundleError(
+            f"{bundle.where('output')}.rejection: {output.rejection!r} is not a label"
+            f"{nearest(output.rejection, labels)}"
         )
     return labels

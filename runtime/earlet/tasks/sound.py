@@ -15,6 +15,7 @@ from earlet.arrays import AnyArray, FloatArray, as_waveform
 from earlet.audio.file import AudioFile, Source
 from earlet.audio.resample import MAX_RATE_HZ, MIN_RATE_HZ, Resampler
 from earlet.errors import InputError
+from earlet.files import refuse_address
 
 AudioInput = str | os.PathLike[str] | bytes | BinaryIO | AnyArray
 Chunks = Iterable[npt.ArrayLike]  # mono, already at the network's rate
@@ -52,7 +53,7 @@ def stream(
     elif _is_file(source):
         if sampling_rate is not None:
             raise InputError("sampling_rate belongs to an array of samples; a file brings its own")
-        _refuse_address(source)
+        refuse_address(source)
         with AudioFile(source, sample_rate) as file:
             yield from file
     elif isinstance(source, Iterable):
@@ -91,8 +92,3 @@ def _resampled(samples: AnyArray, rate: int | None, sample_rate: int) -> Iterato
     for start in range(0, len(waveform), step):
         yield resampler.push(waveform[start : start + step])
     yield resampler.flush()
-
-
-def _refuse_address(source: Source) -> None:
-    if isinstance(source, str) and source.startswith(("http://", "https://")):
-        raise InputError(f"{source}: earlet does not download; fetch it first and give its path")

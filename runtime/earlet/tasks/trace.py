@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from earlet.arrays import AnyArray, FloatArray, as_waveform
+from earlet.arrays import INT16_SCALE, AnyArray, FloatArray, as_waveform
+from earlet.manifest import Task
 
-INT16_FULL_SCALE = 32_768
+INT16 = np.iinfo(np.int16)
 Text = str | Mapping[str, str]
 Example = AnyArray | Text  # a waveform (n_samples,) in float32, an image in uint8, or a text
 
@@ -34,20 +35,22 @@ def to_golden(example: Example) -> dict[str, AnyArray]:
         return {"text": np.array(json.dumps(example))}
     if example.dtype == np.uint8:
         return {"image": example}
-    samples = np.clip(np.rint(example * INT16_FULL_SCALE), -INT16_FULL_SCALE, INT16_FULL_SCALE - 1)
+    samples = np.clip(np.rint(example / INT16_SCALE), INT16.min, INT16.max)
     return {"waveform": samples.astype(np.int16)}
 
 
-def from_golden(golden: Mapping[str, AnyArray]) -> Example:
-    """The example of a golden file.
+def from_golden(golden: Mapping[str, AnyArray], task: Task) -> Example:
+    """The example of a golden file, of the kind that the task takes.
 
     Raises:
-        KeyError: when it holds none.
+        KeyError: when it holds none of that kind.
         ValueError: when it cannot be used.
     """
-    if "text" in golden:
-        text: Text = json.loads(str(golden["text"]))
-        return text
-    if "image" in golden:
-        return golden["image"]
-    return as_waveform(golden["waveform"])
+    match task:
+        case "text-classification":
+            text: Text = json.loads(str(golden["text"]))
+            return text
+        case "image-classification":
+            return golden["image"]
+        case _:
+            return as_waveform(golden["waveform"])

@@ -81,7 +81,7 @@ def test_a_folder_becomes_a_bundle_that_answers_as_transformers(
     write(read(folders / family), tmp_path / family)
     assert [stage.name for stage in verify(tmp_path / family) if not stage.passed] == []
     bundle = Bundle(tmp_path / family)
-    trace = tasks.trace(bundle, example)
+    trace = tasks.trace_bundle(bundle, example)
     expected = np.load(folders / f"{family}.npz")
     features = expected["features"]
     if bundle.manifest.input["kind"] == "log-mel":
@@ -124,7 +124,9 @@ def test_a_long_text_is_cut_to_what_the_network_has_room_for(
     folder = copy(family)
     edit(folder / "tokenizer_config.json", model_max_length=...)  # so that the positions decide
     write(read(folder), tmp_path / "bundle")
-    trace = tasks.trace(Bundle(tmp_path / "bundle"), 100 * TEXT)  # one more would be out of range
+    trace = tasks.trace_bundle(
+        Bundle(tmp_path / "bundle"), 100 * TEXT
+    )  # one more would be out of range
     assert len(trace.features) == 64
 
 

@@ -203,6 +203,33 @@ def test_a_pipe_is_no_file(copy: Copy, read: Read) -> None:
         read(folder)
 
 
+def replace_by_link(network: Path) -> None:
+    network.symlink_to("nowhere.onnx")
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, replace_by_link])
+def test_a_network_that_is_no_file_is_not_told_to_be_missing(
+    make: Callable[[Path], object], copy: Copy, read: Read
+) -> None:
+    folder = copy("vit")
+    (folder / "model.onnx").unlink()
+    make(folder / "model.onnx")
+    with pytest.raises(FolderError, match=r"vit/model\.onnx: expected a file"):
+        read(folder)
+
+
+def test_a_bundle_or_a_zip_given_for_a_folder_is_told_as_what_it_is(
+    copy: Copy, read: Read, tmp_path: Path
+) -> None:
+    folder = copy("vit")
+    (folder / "bundle.yaml").touch()
+    with pytest.raises(FolderError, match="vit: expected a model folder, this is a bundle already"):
+        read(folder)
+    (tmp_path / "vit.zip").touch()
+    with pytest.raises(FolderError, match=r"zip: expected .*, there is a file; unpack it first"):
+        read(tmp_path / "vit.zip")
+
+
 def test_labels_without_names_are_told(folders: Path, read: Read) -> None:
     (note,) = read(folders / "deberta-v2").notes
     assert "the labels are placeholders" in note

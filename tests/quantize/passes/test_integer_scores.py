@@ -3,11 +3,10 @@
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 import pytest
 
-from earlet.arrays import AnyArray, FloatArray
+from earlet.arrays import AnyArray, Float64Array, FloatArray
 from earlet_quantize.graph import ORT_DOMAIN, GraphBuilder
 from earlet_quantize.passes.integer_scores import integer_scores
 
@@ -17,7 +16,7 @@ N_HEADS, HEAD_SIZE = 3, 8
 SIZE = N_HEADS * HEAD_SIZE
 
 
-def attention(q: FloatArray, k: FloatArray, v: FloatArray) -> npt.NDArray[np.float64]:
+def attention(q: FloatArray, k: FloatArray, v: FloatArray) -> Float64Array:
     """Vaswani et al., 2017, formula 1, for each head: (n, SIZE) -> the same."""
     heads = []
     for i in range(N_HEADS):

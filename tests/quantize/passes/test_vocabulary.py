@@ -94,6 +94,10 @@ def test_only_special_tokens_that_were_asked_for_are_kept(tokenizer: Any) -> Non
     ]
 
 
+def test_a_special_token_is_dropped_unless_it_is_asked_for(tokenizer: Any) -> None:
+    assert {UNK, BOS, EOS} & {*ascii_tokens(tokenizer, [BOS])} == {BOS}
+
+
 def test_merges_may_be_written_in_pairs(tokenizer: Any) -> None:
     pairs = {**tokenizer, "model": {**tokenizer["model"]}}
     pairs["model"]["merges"] = [merge.split(" ") for merge in tokenizer["model"]["merges"]]

@@ -10,6 +10,7 @@ import pytest
 from earlet_quantize import report
 from earlet_quantize.errors import DataError
 from earlet_quantize.measure.results import (
+    MAX_SNR_DB,
     Accuracy,
     Candidate,
     Confusion,
@@ -26,7 +27,7 @@ STATIC = Candidate(
     scheme="static",
     description="per channel",
     float_layers=(),
-    size=Size(total=337_000, by_operator={"Conv": 310_000, "MatMul": 20_000}),
+    size=Size(total=337_000, by_operator={"Conv": 310_000, "MatMul": 20_000, "Slice": 24}),
     noise=tuple(
         LayerNoise(
             role="network",
@@ -126,7 +127,10 @@ def test_the_page_stands_alone_and_says_what_was_measured(tmp_path: Path) -> Non
         "1.29 MB to 0.337 MB",
         "0.36x (0.35-0.37)",
         "+0.2 pp (-0.4 to +0.7)",
-        "refused: 1.93x the CPU time of float",
+        "dynamic: refused",
+        "1.93x the CPU time of float",
+        "Calibration: calibration, 240 examples. Evaluation: validation, 513 examples.",
+        "1.29 MB · accuracy 91.2 %",
         "The 20 worst of 30.",
         "<go> & on",
     ):
@@ -140,6 +144,8 @@ def test_every_plot_is_an_image_that_shows_its_figures(tmp_path: Path) -> None:
     assert "0.36" in latency
     assert "1.93" in latency
     assert "MatMul" in size
+    assert "Slice" not in size  # less than 1 % of every network
+    assert {"1.29", "0.337", "0.331"} <= set(size.split())  # the files, as everywhere else
     assert "/layers/29/Conv" in noise
     assert "/layers/9/Conv" not in noise  # of 30 layers the 20 worst
 
@@ -157,6 +163,27 @@ def test_the_terminal_shows_the_same_figures() -> None:
     shown = "\n".join(table.lines(RECORD))
     assert re.search(r"^float +1\.29 MB +1 +91\.2 %$", shown, re.MULTILINE)
     assert re.search(r"^static +0\.337 MB +0\.36x \(0\.35-0\.37\) +91\.0 % .* kept$", shown, re.M)
-    assert re.search(r"^dynamic .* refused: 1\.93x", shown, re.MULTILINE)
+    assert re.search(r"^dynamic .* refused$", shown, re.MULTILINE)
+    assert "\ndynamic refused:\n  1.93x the CPU time of float\n" in shown
     assert re.search(r"^ +1\.0 dB +Conv +/layers/29/Conv$", shown, re.MULTILINE)
     assert re.search(r"^ +3x +<go> & on +float go +int8 no$", shown, re.MULTILINE)
+
+
+def test_layers_that_lose_nothing_are_not_called_noisy() -> None:
+    exact = tuple(replace(layer, snr_db=MAX_SNR_DB) for layer in STATIC.noise[1:])
+    shown = list(table.lines(replace(RECORD, candidates=(replace(STATIC, noise=exact),))))
+    assert not any("noise" in line for line in shown)
+    one = replace(STATIC, noise=(STATIC.noise[0], *exact))
+    shown = list(table.lines(replace(RECORD, candidates=(one,))))
+    assert sum("/layers/" in line for line in shown) == 1
+
+
+def test_of_very_many_differences_the_most_frequent_are_shown(tmp_path: Path) -> None:
+    row = STATIC.confusions[0]
+    many = tuple(replace(row, label=f"label {i:03}", n=200 - i) for i in range(100))
+    record = replace(RECORD, candidates=(replace(STATIC, confusions=many),))
+    page = Page(html(record, tmp_path)).text
+    assert "label 019" in page
+    assert "label 020" not in page
+    assert "The 20 most frequent; 80 more are in report.json." in page
+    assert sum("label 0" in line for line in table.lines(record)) == 10
