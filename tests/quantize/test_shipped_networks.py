@@ -1,6 +1,7 @@
 """What the model cards of the shipped networks promise about their graphs."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -12,6 +13,8 @@ from earlet_quantize.graph import initializers
 MODELS = Path(__file__).parents[2] / "models"
 MOONSHINE = ("moonshine-tiny-en/encoder.int8.onnx", "moonshine-tiny-en/decoder.int8.onnx")
 N_LAYERS, N_HEADS, HEAD_SIZE, N_VOCAB = 6, 8, 36, 32_768
+D = N_HEADS * HEAD_SIZE
+CACHED_HEAD_SIZE = 48  # a multiple of 16
 
 
 def load(name: str) -> onnx.GraphProto:
@@ -24,14 +27,19 @@ def test_there_is_no_control_flow(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MOONSHINE)
-def test_every_matrix_is_int8_and_cannot_overflow_without_vnni(name: str) -> None:
-    matrices = [array for array in initializers(load(name)).values() if array.ndim == 2]
-    large = [matrix for matrix in matrices if matrix.size > 1000]
-    assert large
-    for matrix in large:
-        assert matrix.dtype == np.int8
+def test_int8_matrices_cannot_overflow_without_vnni(name: str) -> None:
+    arrays = initializers(load(name)).values()
+    matrices = [array for array in arrays if array.dtype == np.int8]
+    assert matrices
+    for matrix in matrices:
         pairs = np.abs(matrix.astype(np.int16)).reshape(len(matrix) // 2, 2, -1).sum(axis=1)
         assert pairs.max() <= 128
+
+
+@pytest.mark.parametrize("name", MOONSHINE)
+def test_no_large_matrix_of_moonshine_is_float(name: str) -> None:
+    arrays = initializers(load(name)).values()
+    assert not [a.shape for a in arrays if a.dtype == np.float32 and a.size > N_VOCAB]
 
 
 def test_the_spotter_s_weights_use_seven_bits_and_cannot_overflow_without_vnni() -> None:
@@ -44,9 +52,11 @@ def test_the_spotter_s_weights_use_seven_bits_and_cannot_overflow_without_vnni()
 
 def test_moonshine_stores_its_embedding_once() -> None:
     arrays = initializers(load(MOONSHINE[1])).values()
+    halves = (N_VOCAB, D // 32, 16)  # two values a byte, in blocks of 32
     assert [array.shape for array in arrays if N_VOCAB in array.shape] == [
-        (N_HEADS * HEAD_SIZE, N_VOCAB),
-        (N_VOCAB,),  # its scales
+        halves,
+        halves,
+        (N_VOCAB, 1),  # its scales
     ]
 
 
@@ -54,20 +64,26 @@ def test_moonshine_s_shortest_audio_has_one_frame() -> None:
     session = onnxruntime.InferenceSession(MODELS / MOONSHINE[0])
     for n_samples, n_frames in ((895, 1), (895 + 384, 2)):
         waveform = np.zeros((1, n_samples), dtype=np.float32)
-        for keys_or_values in session.run(None, {"waveform": waveform}):
-            assert keys_or_values.shape == (1, N_HEADS, n_frames, HEAD_SIZE)
+        for spec, array in zip(
+            session.get_outputs(), session.run(None, {"waveform": waveform}), strict=True
+        ):
+            frames = (HEAD_SIZE, n_frames) if spec.name.endswith("key") else (n_frames, HEAD_SIZE)
+            assert array.shape == (1, N_HEADS, *frames)
 
 
-def test_moonshine_s_decoder_takes_several_tokens_and_an_empty_past() -> None:
+def test_moonshine_s_decoder_takes_several_tokens_at_any_place() -> None:
     session = onnxruntime.InferenceSession(MODELS / MOONSHINE[1])
-    cached = np.zeros((1, N_HEADS, 0, HEAD_SIZE), dtype=np.float32)
-    encoded = np.ones((1, N_HEADS, 5, HEAD_SIZE), dtype=np.float32)
-    feeds: dict[str, object] = {"token": np.array([[1, 1000, 2000]])}
+    cached = np.full((1, N_HEADS, 9, CACHED_HEAD_SIZE), 7, dtype=np.float32)
+    feeds: dict[str, Any] = {"token": np.array([[1, 1000, 2000]]), "n_past": np.array([4])}
     for i in range(N_LAYERS):
-        for role in ("key", "value"):
-            feeds |= {f"past.{i}.{role}": cached, f"cross.{i}.{role}": encoded}
+        feeds |= {f"past.{i}.key": cached, f"past.{i}.value": cached}
+        feeds[f"cross.{i}.key"] = np.ones((1, N_HEADS, HEAD_SIZE, 5), dtype=np.float32)
+        feeds[f"cross.{i}.value"] = np.ones((1, N_HEADS, 5, HEAD_SIZE), dtype=np.float32)
     names = [output.name for output in session.get_outputs()]
     results = dict(zip(names, session.run(None, feeds), strict=True))
     assert results.pop("logits").shape == (1, 3, N_VOCAB)
-    assert results.keys() == {name.replace("past", "present") for name in feeds if "past" in name}
-    assert {array.shape for array in results.values()} == {(1, N_HEADS, 3, HEAD_SIZE)}
+    assert results.keys() == {name.replace("past", "present") for name in feeds if "past." in name}
+    for present in results.values():
+        assert present.shape == cached.shape
+        assert (present[:, :, :4] == cached[:, :, :4]).all()
+        assert (present[:, :, 4:7] != cached[:, :, 4:7]).any(axis=(0, 1, 3)).all()

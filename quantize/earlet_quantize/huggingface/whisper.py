@@ -39,21 +39,22 @@ def recognise(folder: Folder, config: Facts, variant: Variant) -> Draft:
     ids = decoding(folder.facts(GENERATION).over(NOT_SUPPRESSED), config)
     config.expect("activation_function", "gelu")
     config.expect("scale_embedding", False)
-    sizes = whisper.WhisperConfig(
-        n_mels=config.count("num_mel_bins"),
-        n_vocab=config.count("vocab_size"),
-        d_model=config.count("d_model"),
-        encoder_layers=config.count("encoder_layers", seq2seq.MAX_LAYERS),
-        encoder_heads=config.count("encoder_attention_heads"),
-        encoder_width=config.count("encoder_ffn_dim"),
-        decoder_layers=config.count("decoder_layers", seq2seq.MAX_LAYERS),
-        decoder_heads=config.count("decoder_attention_heads"),
-        decoder_width=config.count("decoder_ffn_dim"),
-        n_frames=config.count("max_source_positions"),
-        n_positions=config.count("max_target_positions"),
-    )
+    counts = {
+        "n_mels": config.count("num_mel_bins"),
+        "n_vocab": config.count("vocab_size"),
+        "d_model": config.count("d_model"),
+        "encoder_layers": config.count("encoder_layers", seq2seq.MAX_LAYERS),
+        "encoder_heads": config.count("encoder_attention_heads"),
+        "encoder_width": config.count("encoder_ffn_dim"),
+        "decoder_layers": config.count("decoder_layers", seq2seq.MAX_LAYERS),
+        "decoder_heads": config.count("decoder_attention_heads"),
+        "decoder_width": config.count("decoder_ffn_dim"),
+        "n_frames": config.count("max_source_positions"),
+        "n_positions": config.count("max_target_positions"),
+    }
     published = seq2seq.read_networks(folder, variant)
     try:
+        sizes = whisper.WhisperConfig(**counts)
         weights = from_onnx(sizes, *published)
     except FolderError as problem:
         raise FolderError(f"{folder.path}: {problem}") from None

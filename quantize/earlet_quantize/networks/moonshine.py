@@ -18,21 +18,19 @@ Both graphs are written in float32, in operators that `passes` and `schemes` kno
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 
+from earlet.arrays import FloatArray
 from earlet_quantize.graph import ORT_DOMAIN, GraphBuilder, Shape
 from earlet_quantize.networks import attention
 from earlet_quantize.networks.modules import Weights
-
-FloatArray = npt.NDArray[np.float32]
 
 NORM_EPSILON = 1e-5  # torch.nn.LayerNorm's
 ROTATION_BASE = 10_000.0  # rope_theta of both published configurations
 # The three convolutions: samples or frames that each sees, and from one window to the next.
 WIDTHS, STRIDES = (127, 7, 3), (64, 3, 2)
-# Of text; twice max_position_embeddings, and three minutes of the fastest speech. The encoder's
-# frames are not limited.
+# Of text: twice max_position_embeddings, two and a half minutes of the fastest speech. The
+# encoder's frames are not limited.
 MAX_TOKENS = 1024
 
 
@@ -44,7 +42,7 @@ class MoonshineConfig:
     d_model: int  # hidden_size
     width: int  # intermediate_size, of the layers between the attentions
     n_heads: int = 8  # encoder_ and decoder_num_attention_heads
-    n_rotated: int = 32  # values of a head that turn: head_size * partial_rotary_factor, made even
+    n_rotated: int = 32  # values of a head that turn: head_size * partial_rotary_factor, by 16
     encoder_layers: int  # encoder_num_hidden_layers
     decoder_layers: int  # decoder_num_hidden_layers
 

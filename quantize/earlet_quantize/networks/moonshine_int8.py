@@ -1,11 +1,12 @@
 """Moonshine's graphs in int8: which passes, in which order, and what stays float.
 
-Products are int8, with activations rounded as they come; so are the second and third convolution,
-as products, which hear loud and quiet moments alike when the rows of what they see are scaled.
-Float stay the first convolution, which takes 3 % of the time, attention, norms, and everything
-else that has no weights.
+Products are int8, with activations rounded as they come, and so are the second and the third
+convolution. Float stay the first convolution, a thirtieth of the time, attention, norms, and
+everything else that has no weights.
 
-Of tiny: @SNR@
+What the convolutions take is hundreds of times louder at some moments than at others: with one
+scale for all of it, 75 % of the words of Moonshine tiny are wrong, and 12 % with scaled rows, as in
+float. Smoothing then halves what noise is left in the encoder's other products.
 """
 
 from collections.abc import Iterable

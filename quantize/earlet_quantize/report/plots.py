@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import Any, NamedTuple
 
 from earlet_quantize.measure.results import Candidate, LayerNoise, Quantization, Size
@@ -14,6 +15,7 @@ MARGIN = 0.7  # inches above and below the bars, for the axis
 MAX_LAYERS = 20  # the worst, of networks that have hundreds
 SMALL = 0.01  # share of the largest network below which nothing can be seen of a bar
 OTHER = "other"
+FAR = 4  # times what passes: where a plot ends, so that one bad candidate does not squeeze the rest
 GREY, BLUE, RED = "#8a8f98", "#2463a8", "#b3401f"
 STYLE = {
     "svg.fonttype": "none",  # text stays text
@@ -95,8 +97,11 @@ def drop(record: Quantization) -> str:
         if c.accuracy is not None
     ]
 
+    good = (row.high for row in rows if row.color == BLUE)
+    edge = FAR * max(record.limits.max_drop, *good, 0.0) or inf
+
     def paint(axes: Any) -> None:
-        _intervals(axes, rows, "percentage points worse than float", 0.0)
+        _intervals(axes, rows, "percentage points worse than float", 0.0, edge)
         axes.axvline(record.limits.max_drop, color=RED, linewidth=1, linestyle="--")
 
     return _svg(paint, INTERVAL_ROW * len(rows))
@@ -110,13 +115,17 @@ class _Interval(NamedTuple):
     color: str
 
 
-def _intervals(axes: Any, rows: Sequence[_Interval], label: str, reference: float) -> None:
+def _intervals(
+    axes: Any, rows: Sequence[_Interval], label: str, reference: float, edge: float = inf
+) -> None:
+    """Rows of a point with its interval; those beyond the edge of the plot are drawn at it."""
     for row in rows:
-        axes.plot([row.low, row.high], [row.name] * 2, color=row.color, linewidth=2)
-        axes.plot([row.value], [row.name], "o", color=row.color, markersize=6)
+        value, low, high = (min(x, edge) for x in (row.value, row.low, row.high))
+        axes.plot([low, high], [row.name] * 2, color=row.color, linewidth=2)
+        axes.plot([value], [row.name], "o" if value == row.value else ">", color=row.color)
         axes.annotate(
             f"{row.value:.2f}",
-            (row.value, row.name),
+            (value, row.name),
             (0, 6),
             textcoords="offset points",
             ha="center",

@@ -187,12 +187,13 @@ def _recogniser(bundle: Bundle, front_end: features.Features, threads: int) -> C
             front_end,
             bundle.open_session("network", threads, inputs=inputs, outputs={"logits": 3}),
         )
-    return Seq2Seq(
-        bundle.section("decoding", Seq2SeqConfig),
-        front_end,
-        bundle.open_session("encoder", threads, inputs=inputs),
-        bundle.open_session("decoder", threads),
-    )
+    config = bundle.section("decoding", Seq2SeqConfig)
+    encoder = bundle.open_session("encoder", threads, inputs=inputs)
+    decoder = bundle.open_session("decoder", threads)
+    try:
+        return Seq2Seq(config, front_end, encoder, decoder)
+    except BundleError as problem:  # which knows networks and their ids, and no files
+        raise BundleError(f"{bundle.path}: {problem}") from None
 
 
 def _tokenizer(bundle: Bundle) -> Detokenizer | CharacterTokenizer:

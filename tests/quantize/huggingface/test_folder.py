@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from earlet.errors import EarletError
+from earlet.errors import BundleError, EarletError
 from earlet_quantize.errors import FolderError
-from earlet_quantize.huggingface import Imported, folder
+from earlet_quantize.huggingface import Imported, folder, write
 
 Copy = Callable[[str], Path]
 Edit = Callable[..., None]
@@ -84,6 +84,7 @@ FACTS: list[
     ("whisper", "preprocessor_config", {"chunk_length": 20}, "chunk_length: expected 3000 frames"),
     ("whisper", "generation_config", {"lang_to_id": ...}, "expected the key 'lang_to_id', it is"),
     ("whisper", "config", {"encoder_layers": 10**9}, "encoder_layers: expected 1 to 1000, got"),
+    ("whisper", "config", {"decoder_attention_heads": 5}, "expected heads of .*, got 5 heads"),
     ("whisper", "config", {"d_model": 32}, "expected .*32.*, got .*16"),
     ("moonshine", "config", {"rope_theta": 5_000.0}, "rope_theta: expected 10000.0, got 5000.0"),
     ("moonshine", "config", {"decoder_num_key_value_heads": 2}, "value_heads: expected 1, got 2"),
@@ -250,3 +251,14 @@ def test_odd_values_never_raise_anything_else(
         with contextlib.suppress(EarletError):
             read(folder)
         file.write_bytes(whole)
+
+
+@pytest.mark.usefixtures("in_process")
+def test_an_id_beyond_the_network_is_told_with_the_bundle_that_was_to_have_it(
+    copy: Copy, edit: Edit, read: Read, tmp_path: Path
+) -> None:
+    folder = copy("whisper")
+    edit(folder / "generation_config.json", decoder_start_token_id=10**6)
+    with pytest.raises(BundleError, match="/out: decoding: 1000000 is none of the network's"):
+        write(read(folder), tmp_path / "out")
+    assert not (tmp_path / "out").exists()

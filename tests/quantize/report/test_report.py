@@ -150,6 +150,17 @@ def test_every_plot_is_an_image_that_shows_its_figures(tmp_path: Path) -> None:
     assert "/layers/9/Conv" not in noise  # of 30 layers the 20 worst
 
 
+def test_one_bad_candidate_does_not_squeeze_the_others_out_of_sight(tmp_path: Path) -> None:
+    assert STATIC.accuracy is not None
+    bad = replace(STATIC.accuracy, drop=295.07, low=14.0, high=1012.0)
+    record = replace(RECORD, candidates=(STATIC, replace(DYNAMIC, accuracy=bad)))
+    plots = re.findall(r"<svg.*?</svg>", html(record, tmp_path), flags=re.DOTALL)
+    drop = Page(plots[0]).text
+    assert "295.07" in drop
+    ticks = [float(tick) for tick in re.findall(r"^\s*(\d+\.\d)$", drop, re.MULTILINE)]
+    assert 1 < max(ticks) < 1.2 * 4 * 0.7  # four times the far end of what passes, and a margin
+
+
 def test_the_same_record_gives_the_same_bytes(tmp_path: Path) -> None:
     assert html(RECORD, tmp_path) == html(RECORD, tmp_path)
 
