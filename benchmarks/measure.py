@@ -13,7 +13,6 @@ import json
 import os
 import platform
 import re
-import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -34,12 +33,14 @@ from transformers.models.whisper.feature_extraction_whisper import WhisperFeatur
 import earlet
 from earlet import features
 from earlet.arrays import FloatArray
+from earlet.decoding.seq2seq import Seq2SeqConfig
 from earlet.features.fbank import Fbank, FbankConfig
 from earlet.features.log_mel import LogMel, LogMelConfig
+from earlet_quantize.measure.words import read_transcripts, word_error_rate
+from earlet_quantize.networks.stepwise import Rebuilt, greedy
 
 ROOT = Path(__file__).parents[1]
 RECORDINGS = ROOT / "tests" / "recordings"
-RECIPE = ROOT / "models" / "recipes" / "moonshine-tiny-en"
 BUNDLES = ("commands-en", "vad", "moonshine-tiny-en")
 SAMPLE_RATE = 16_000  # Hz, of all recordings here
 LIVE_S = 8.0  # seconds of sound that are played in real time
@@ -137,10 +138,7 @@ def transcribing() -> Iterator[Row]:
 
 def test_other(folder: Path) -> Iterator[Row]:
     """The same on LibriSpeech test-other: accuracy, speed, memory, and a bare loop as the peer."""
-    evaluate, peer = (
-        runpy.run_path(str(RECIPE / f"{name}.py")) for name in ("evaluate", "decoding")
-    )
-    references = evaluate["read_transcripts"](folder / "transcripts.tsv")
+    references = read_transcripts(folder / "transcripts.tsv")
     paths = [folder / f"{utterance}.flac" for utterance in references]
     clips = [read(path) for path in paths]
     audio_s = sum(map(len, clips)) / SAMPLE_RATE
@@ -148,20 +146,24 @@ def test_other(folder: Path) -> Iterator[Row]:
     run = run_earlet("transcribe", "--format", "json", *paths)
     results = [json.loads(line) for line in run.output.splitlines()]
     hypotheses = {Path(result["path"]).stem: result["text"] for result in results}
-    rate = evaluate["word_error_rate"](references, hypotheses)
+    rate = word_error_rate(references, hypotheses)
     corpus = f"{len(paths)} utterances of LibriSpeech test-other"
     yield f"`earlet transcribe`, {corpus}: words wrong", f"{rate:.1f} %"
     yield "its CPU per second of speech, the start included", f"{1e3 * run.cpu_s / audio_s:.1f} ms"
     yield "its peak memory", f"{run.peak_mb:.0f} MB"
 
     recogniser = earlet.pipeline("automatic-speech-recognition")
-    model = recogniser.bundle.manifest.model
-    networks = peer["Rebuilt"](
-        *(recogniser.bundle.read_bytes(str(name)) for name in (model.encoder, model.decoder))
-    )
+    bundle = recogniser.bundle
+    peer = Rebuilt(bundle.open_session("encoder"), bundle.open_session("decoder"))
+    config = bundle.section("decoding", Seq2SeqConfig)
+
+    def bare_loop(clip: FloatArray) -> list[int]:
+        limit = config.limit(len(clip), SAMPLE_RATE)
+        return greedy(peer, clip, bos=config.bos, eos=config.eos, max_tokens=limit)
+
     times = in_turn(
         [
-            lambda: [peer["greedy"](networks, clip) for clip in clips],
+            lambda: [bare_loop(clip) for clip in clips],
             lambda: [recogniser.transcribe(clip) for clip in clips],
             lambda: [recogniser(clip, sampling_rate=SAMPLE_RATE) for clip in clips],
         ],

@@ -68,7 +68,7 @@ class HeldOutData:
 
 def load_training(root: Path) -> TrainingData:
     """Read the training part from the data folder."""
-    clips = _rows(root / "commands/gsc-subset/manifest.csv")
+    clips = read_rows(root / "commands/gsc-subset/manifest.csv")
     commands: tuple[list[FloatArray], ...] = tuple([] for _ in COMMANDS)
     words: dict[str, list[FloatArray]] = {}
     for row in clips:
@@ -94,7 +94,7 @@ def load_held_out(root: Path) -> HeldOutData:
     """Read the part for measurement from the data folder."""
     commands: tuple[list[FloatArray], ...] = tuple([] for _ in COMMANDS)
     words = [read(path) for path in _arabic(root, "val")]
-    for row in _rows(root / "commands/gsc-subset/manifest.csv"):
+    for row in read_rows(root / "commands/gsc-subset/manifest.csv"):
         if row["split"] != "val":
             continue
         clip = read(root / "commands/gsc-subset" / row["path"])
@@ -133,7 +133,8 @@ def read(path: Path) -> FloatArray:
     return np.asarray(waveform)
 
 
-def _rows(manifest: Path) -> Iterator[dict[str, str]]:
+def read_rows(manifest: Path) -> Iterator[dict[str, str]]:
+    """The lines of a table with a heading, tab- or comma-separated."""
     with manifest.open(encoding="utf-8") as lines:
         delimiter = "\t" if manifest.suffix == ".tsv" else ","
         yield from csv.DictReader(lines, delimiter=delimiter)
@@ -145,17 +146,21 @@ def _is_held_out(path: Path) -> bool:
 
 def _arabic(root: Path, split: str) -> Iterator[Path]:
     folder = root / "commands/arabic-sc"
-    return (folder / row["path"] for row in _rows(folder / "manifest.csv") if row["split"] == split)
+    return (
+        folder / row["path"] for row in read_rows(folder / "manifest.csv") if row["split"] == split
+    )
 
 
 def _phrases(root: Path) -> Iterator[Path]:
     folder = root / "wakeword/alexa"
-    return (folder / row["path"] for row in _rows(folder / "manifest.tsv"))
+    return (folder / row["path"] for row in read_rows(folder / "manifest.tsv"))
 
 
 def _orders(root: Path) -> Iterator[tuple[Path, str]]:
     folder = root / "negatives"
-    return ((folder / row["path"], row["speaker_group"]) for row in _rows(folder / "manifest.tsv"))
+    return (
+        (folder / row["path"], row["speaker_group"]) for row in read_rows(folder / "manifest.tsv")
+    )
 
 
 def _reading(root: Path) -> Iterable[Path]:
