@@ -73,7 +73,7 @@ def _add_import(commands: Any) -> None:
     parser.add_argument(
         "--example",
         metavar="FILE|TEXT",
-        help="what the bundle is to prove itself with (default: a synthetic example)",
+        help="what the bundle is to prove itself with (default: one of its own)",
     )
     _add_force(parser)
     parser.set_defaults(run=_run_import)

@@ -114,7 +114,7 @@ def test_a_model_folder_becomes_a_bundle_that_verifies(
     origin = ("--license", "MIT", "--attribution", "nobody", "--source", "a recipe")
     code, out, err = call("import", folder, "--out", "models/h", "--version", "2.1.0", *origin)
     assert code == 0, err
-    assert out == "models/h  0.4 MB  automatic-speech-recognition\n"
+    assert out == "models/h  0.8 MB  automatic-speech-recognition\n"
     assert all(line.startswith("earlet-quantize: note: ") for line in err.splitlines())
     manifest = Bundle(tmp_path / "models" / "h").manifest
     assert (manifest.name, manifest.version, manifest.license) == ("h", "2.1.0", "MIT")

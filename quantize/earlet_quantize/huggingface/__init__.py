@@ -22,7 +22,7 @@ from earlet.tasks.trace import Example
 from earlet_quantize.errors import FolderError
 from earlet_quantize.huggingface import image, moonshine, speech, text, whisper
 from earlet_quantize.huggingface.draft import Draft
-from earlet_quantize.huggingface.example import default_example, read_example
+from earlet_quantize.huggingface.example import Default, default_example, read_example
 from earlet_quantize.huggingface.folder import CONFIG, Facts, Folder, Variant
 from earlet_quantize.huggingface.origin import license_files, origin
 from earlet_quantize.pack import pack
@@ -87,7 +87,8 @@ def import_folder(
         license: of the network; None looks for it, see `origin.py`.
         attribution: the same.
         source: where the folder is from.
-        example: of the golden file: a path or a text; None makes one up, see `example.py`.
+        example: of the golden file: a path or a text; None takes one of earlet's own, see
+            `example.py`.
 
     Raises:
         FolderError: when a fact is missing, is of the wrong type, or contradicts another.
@@ -104,20 +105,26 @@ def import_folder(
         "decoding": draft.decoding,
         "streaming": draft.streaming,
     }
+    stated = origin(folder, license, attribution, source)
+    chosen = (
+        default_example(draft.task, draft.input)
+        if example is None
+        else Default(read_example(example, draft.input))
+    )
+    if chosen.attribution is not None:
+        stated["attribution"] += f"; {chosen.attribution}"
     manifest: dict[str, object] = {
         "format": FORMAT,
         "name": name,
         "version": version,
         "task": draft.task,
-        **origin(folder, license, attribution, source),
+        **stated,
         **{key: dict(section) for key, section in sections.items() if section},
     }
     return Imported(
         manifest=manifest,
         files={**draft.files, **license_files(folder)},
-        example=(
-            default_example(draft.input) if example is None else read_example(example, draft.input)
-        ),
+        example=chosen.example,
         network_tolerance=TOLERANCES[variant],
         notes=draft.notes,
     )

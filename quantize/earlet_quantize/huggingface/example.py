@@ -1,34 +1,61 @@
 """The example of a bundle's golden file, where whoever imports a network gives none.
 
-Made of arithmetic, so that it needs no file and is the same everywhere. It proves that a network
-computes the same on another device, not that it is a good one.
+A recogniser gets a sentence, which every earlet has in its own bundles. All others get something
+made of arithmetic, which is the same everywhere: it proves that a network computes the same on
+another device, not that it is a good one.
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
 from earlet.arrays import ByteArray, FloatArray
 from earlet.image import file as image
-from earlet.tasks import sound
+from earlet.manifest import Task
+from earlet.tasks import load, sound
 from earlet.tasks.trace import Example
+from earlet.verify import read_golden
 
 CLIP_S = 3.0
 CHIRP_HZ = (120.0, 3_600.0)  # from the pitch of a voice to where telephones end
 NOISE = 0.01  # standard deviation, so that no feature is the logarithm of nothing
 SEED = 20_240
 HEIGHT, WIDTH = 240, 320  # pixels; not square, so that a crop shows
+SPEAKING = "vad"  # the bundle whose golden example is a sentence
+SENTENCE_ATTRIBUTION = (
+    "golden input: LibriSpeech ASR corpus, (c) 2014 Vassil Panayotov, CC BY 4.0, "
+    "https://creativecommons.org/licenses/by/4.0/, utterance 6880-216547-0000 between silence"
+)
 TEXT = "The quick brown fox jumps over the lazy dog, and nobody minds at all."
 
 
-def default_example(section: Mapping[str, object]) -> Example:
-    """A sound, a picture or a text, by the `kind` of a bundle's `input` section."""
+class Default(NamedTuple):
+    """An example, and what must be said of where it is from."""
+
+    example: Example
+    attribution: str | None = None
+
+
+def default_example(task: Task, section: Mapping[str, object]) -> Default:
+    """A sound, a picture or a text, by the task and the `input` section of a bundle."""
     match section["kind"]:
         case "text":
-            return TEXT
+            return Default(TEXT)
         case "image":
-            return picture()
-    return chirp(int(str(section["sample_rate"])))
+            return Default(picture())
+    sample_rate = int(str(section["sample_rate"]))
+    if task == "automatic-speech-recognition":
+        return Default(sentence(sample_rate), SENTENCE_ATTRIBUTION)
+    return Default(chirp(sample_rate))
+
+
+def sentence(sample_rate: int) -> FloatArray:
+    """Read speech: (n_samples,)."""
+    bundle = load(SPEAKING)
+    rate = int(str(bundle.manifest.input["sample_rate"]))
+    waveform = np.asarray(read_golden(bundle).example)
+    return sound.load(waveform, rate, sample_rate)
 
 
 def chirp(sample_rate: int) -> FloatArray:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import earlet
 from earlet.errors import InputError
 from earlet_quantize.huggingface.example import chirp, default_example, picture, read_example
 
@@ -12,11 +13,26 @@ SOUND = {"kind": "waveform", "sample_rate": 8_000}
 
 
 def test_a_sound_is_made_at_the_rate_of_the_network() -> None:
-    waveform = default_example(SOUND)
+    waveform, attribution = default_example("audio-classification", SOUND)
+    assert attribution is None
     assert isinstance(waveform, np.ndarray)
     assert waveform.shape == (24_000,)
     assert waveform.dtype == np.float32
     assert 0.2 < np.abs(waveform).max() < 0.5
+
+
+def test_a_recogniser_is_given_a_sentence_and_says_whose() -> None:
+    section = {"kind": "waveform", "sample_rate": 16_000}
+    waveform, attribution = default_example("automatic-speech-recognition", section)
+    assert attribution is not None
+    assert "CC BY 4.0" in attribution
+    recognise = earlet.pipeline("automatic-speech-recognition")
+    assert isinstance(waveform, np.ndarray)
+    assert recognise(waveform, sampling_rate=16_000).text == (
+        "The following letters served as a preface to the first edition of this memoir."
+    )
+    at_8_khz, _ = default_example("automatic-speech-recognition", SOUND)
+    assert abs(len(np.asarray(at_8_khz)) - len(waveform) // 2) <= 1
 
 
 def test_the_tone_of_a_sound_rises() -> None:
