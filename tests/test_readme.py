@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from earlet.cli import main
+from earlet_quantize.cli import main as quantize_main
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -42,10 +43,13 @@ def test_the_make_targets_that_it_names_exist() -> None:
     assert all(f"\n{target}:" in makefile for target in targets)
 
 
-@pytest.mark.parametrize("command", sorted(set(re.findall(r"^earlet (\w+)", README, re.MULTILINE))))
-def test_the_commands_that_it_names_exist(command: str) -> None:
+@pytest.mark.parametrize(
+    ("program", "command"),
+    sorted(set(re.findall(r"^(earlet|earlet-quantize) (\w+)", README, re.MULTILINE))),
+)
+def test_the_commands_that_it_names_exist(program: str, command: str) -> None:
     with pytest.raises(SystemExit) as done:
-        main([command, "--help"])
+        {"earlet": main, "earlet-quantize": quantize_main}[program]([command, "--help"])
     assert done.value.code == 0
 
 
