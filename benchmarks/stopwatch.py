@@ -82,7 +82,7 @@ def run_earlet(*arguments: str | Path, stdin: bytes = b"") -> Finished:
         raise RuntimeError(f"earlet {' '.join(map(str, arguments))}: {told}")
     cpu_s, status = json.loads(told.splitlines()[-1])
     (peak_kb,) = re.findall(r"VmHWM:\s+(\d+) kB", status)
-    return Finished(output, first_line_s, cpu_s, int(peak_kb) / 1024)
+    return Finished(output, first_line_s, cpu_s, int(peak_kb) * 1024 / 1e6)
 
 
 def feed(pipe: io.BufferedWriter, data: bytes) -> None:

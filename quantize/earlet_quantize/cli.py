@@ -192,7 +192,6 @@ def _add_report(commands: Any) -> None:
 
 
 def _run_report(arguments: argparse.Namespace) -> int:
-    _check_extra()
     from earlet_quantize import report
 
     bundle = Bundle(bundles.find(arguments.bundle))

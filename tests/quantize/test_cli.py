@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -9,16 +10,18 @@ import sys
 import tomllib
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from earlet.bundle import Bundle
 from earlet.verify import verify
 from earlet_quantize import cli
 from earlet_quantize.errors import GateError
-from earlet_quantize.measure.results import Limits
+from earlet_quantize.measure.results import DataSet, Limits, Quantization, Size
 from earlet_quantize.schemes.static import StaticConfig
 
 Call = Callable[..., tuple[int, str, str]]
@@ -247,13 +250,15 @@ def test_a_missing_extra_is_told_with_what_to_install(
     monkeypatch.setattr(cli, "find_spec", lambda name: None if name == "onnx" else object())
     expected = "needs onnx: pip install 'earlet[quantize]'"
     assert refused("import", "nowhere", "--out", "b") == expected
-    assert refused("report", VAD) == expected
+    assert refused("quantize", VAD, "--out", "b") == expected
 
 
-def test_packing_and_help_need_no_more_than_the_runtime(tmp_path: Path) -> None:
+def test_packing_reports_and_help_need_no_more_than_the_runtime(tmp_path: Path) -> None:
+    reported = with_report(VAD, tmp_path / "reported")
     blocked = "import sys; sys.modules.update(dict.fromkeys(('onnx', 'matplotlib')))"
     code = f"{blocked}; from earlet_quantize.cli import main; sys.exit(main(sys.argv[1:]))"
-    for argv in (["pack", str(VAD)], ["--help"]):
+    printed = []
+    for argv in (["pack", str(VAD)], ["report", str(reported)], ["--help"]):
         result = subprocess.run(
             [sys.executable, "-c", code, *argv],
             cwd=tmp_path,
@@ -263,8 +268,38 @@ def test_packing_and_help_need_no_more_than_the_runtime(tmp_path: Path) -> None:
             check=False,
         )
         assert (result.returncode, result.stderr) == (0, "")
+        printed.append(result.stdout)
+    assert printed[1].startswith("b on a processor, onnxruntime 1.23.2\n")
+    assert "float  1.29 MB" in printed[1]
     for command in COMMANDS:
-        assert f"\n    {command} " in result.stdout
+        assert f"\n    {command} " in printed[2]
+
+
+def with_report(bundle: Path, out: Path) -> Path:
+    """A copy of a bundle, with a report of nothing but the float network's size."""
+    shutil.copytree(bundle, out)
+    record = Quantization(
+        bundle="b",
+        task="voice-activity-detection",
+        float_sha256={},
+        float_size=Size(total=1_290_000, by_operator={}),
+        onnxruntime="1.23.2",
+        processor="a processor",
+        calibration=DataSet(name="calibration", n=1),
+        evaluation=None,
+        limits=Limits(max_drop=0.5, no_slower=False),
+        candidates=(),
+        chosen=None,
+    )
+    content = json.dumps(asdict(record)).encode()
+    (out / "report.json").write_bytes(content)
+    manifest = yaml.safe_load((out / "bundle.yaml").read_text(encoding="utf-8"))
+    manifest["files"]["report.json"] = {
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "bytes": len(content),
+    }
+    (out / "bundle.yaml").write_text(yaml.safe_dump(manifest), encoding="utf-8")
+    return out
 
 
 def test_the_extra_that_is_looked_for_is_the_one_that_pyproject_names() -> None:

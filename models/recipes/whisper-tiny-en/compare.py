@@ -16,12 +16,13 @@ from tempfile import TemporaryDirectory
 import soundfile
 
 from earlet.arrays import FloatArray
-from earlet_quantize.measure.recognisers import Recognise, compare, table
+from earlet_quantize.measure.recognisers import Recognise, Recogniser, compare, table
 from earlet_quantize.measure.words import read_transcripts
 
 # Heavy modules are imported where they are used: the processes whose memory is measured import this
 # file, too.
 SAMPLE_RATE = 16_000  # Hz
+BASELINE = "faster-whisper int8"
 
 
 def main() -> None:
@@ -46,17 +47,21 @@ def main() -> None:
             (theirs / name).write_bytes(content)
         _, *networks = rebuild(published)
         write(rebuilt, published, networks, read_clips(speech / "calibration")[GOLDEN])
+        model = [theirs / "model.bin"]
         outcomes = list(
             compare(
                 {
-                    "faster-whisper int8": partial(faster_whisper, theirs, "int8"),
-                    "faster-whisper float32": partial(faster_whisper, theirs, "float32"),
-                    "CTranslate2, our log-mel": partial(ctranslate2, theirs),
-                    "rebuilt float32": partial(bundle, rebuilt),
-                    "rebuilt int8": partial(bundle, arguments.bundle),
+                    BASELINE: Recogniser(partial(faster_whisper, theirs, "int8"), model),
+                    "faster-whisper float32": Recogniser(
+                        partial(faster_whisper, theirs, "float32"), model
+                    ),
+                    "CTranslate2, our log-mel": Recogniser(partial(ctranslate2, theirs), model),
+                    "rebuilt float32": bundle(rebuilt),
+                    "rebuilt int8": bundle(arguments.bundle),
                 },
                 clips,
                 references,
+                baseline=BASELINE,
             )
         )
     print(table(outcomes, sum(map(len, clips.values())) / SAMPLE_RATE))
@@ -65,8 +70,13 @@ def main() -> None:
     print(f"rebuilt float32 writes what CTranslate2 writes: {sum(same)} of {len(same)}")
 
 
-def bundle(path: Path) -> Recognise:
+def bundle(path: Path) -> Recogniser:
     """An earlet bundle."""
+    return Recogniser(partial(transcriber, path), list(path.glob("*.onnx")))
+
+
+def transcriber(path: Path) -> Recognise:
+    """What a bundle is used with."""
     import earlet
 
     return earlet.pipeline("automatic-speech-recognition", path).transcribe
@@ -105,7 +115,8 @@ def ctranslate2(folder: Path) -> Recognise:
     manifest = read_manifest({"config.json": (folder / "config.json").read_bytes()})
     log_mel = features.from_manifest(manifest["input"])
     ids = manifest["decoding"]
-    tokenizer = tokenizers.from_json((folder / "tokenizer.json").read_text("utf-8"), "tokenizer")
+    text = (folder / "tokenizer.json").read_text("utf-8")
+    tokenizer = tokenizers.detokenizer_from_json(text, "tokenizer.json")
 
     def recognise(clip: FloatArray) -> str:
         spectrogram = StorageView.from_array(np.ascontiguousarray(log_mel(clip).T[None]))

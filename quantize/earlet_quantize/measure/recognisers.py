@@ -20,11 +20,18 @@ from earlet_quantize.errors import QuantizeError
 from earlet_quantize.measure.words import word_error_rate
 
 Recognise = Callable[[FloatArray], str]  # an utterance (n_samples,) -> its text
-Load = Callable[[], Recognise]  # of a module, so that another process can call it
 
 MEMORY_CLIPS = 10  # transcribed to find the peak of memory, which the longest sets
 DRAWS = 10_000  # of the bootstrap
 SEED = 0
+NOISE = np.float32(1e-7)  # of full scale: a bit or two of float32
+
+
+class Recogniser(NamedTuple):
+    """Networks as a device has them, and how they are made ready."""
+
+    load: Callable[[], Recognise]  # of a module, so that another process can call it
+    files: Sequence[Path]
 
 
 class Outcome(NamedTuple):
@@ -34,39 +41,43 @@ class Outcome(NamedTuple):
     texts: Mapping[str, str]  # by utterance
     word_error_rate: float  # percent
     cpu_s: float  # for all utterances
-    ratio: float  # of `cpu_s` to the first recogniser's
+    ratio: float  # of `cpu_s` to the baseline's
     low: float  # bootstrap interval, 95 %
     high: float
     peak_mb: float  # resident
+    files_mb: float
 
 
 def compare(
-    recognisers: Mapping[str, Load],
+    recognisers: Mapping[str, Recogniser],
     clips: Mapping[str, FloatArray],
     references: Mapping[str, str],
+    *,
+    baseline: str,
     clock: Callable[[], float] = time.process_time,
 ) -> Iterator[Outcome]:
-    """Hold recognisers against the first of them.
+    """Hold recognisers against one of them.
 
     Args:
         recognisers: by the name under which they are shown.
         clips: utterances, (n_samples,) at 16 kHz, by their names.
         references: what is said in them.
+        baseline: the recogniser whose CPU time the others' is divided by.
         clock: CPU seconds of this process.
     """
-    texts, cpu_s = in_turns({name: load() for name, load in recognisers.items()}, clips, clock)
-    baseline = next(iter(cpu_s.values()))
-    for name, load in recognisers.items():
-        low, high = ratio_interval(cpu_s[name], baseline)
+    texts, cpu_s = in_turns({name: r.load() for name, r in recognisers.items()}, clips, clock)
+    for name, recogniser in recognisers.items():
+        low, high = ratio_interval(cpu_s[name], cpu_s[baseline])
         yield Outcome(
             name=name,
             texts=texts[name],
             word_error_rate=word_error_rate(references, texts[name]),
             cpu_s=float(cpu_s[name].sum()),
-            ratio=float(cpu_s[name].sum() / baseline.sum()),
+            ratio=float(cpu_s[name].sum() / cpu_s[baseline].sum()),
             low=low,
             high=high,
-            peak_mb=peak_memory_mb(load, list(clips.values())[:MEMORY_CLIPS]),
+            peak_mb=peak_memory_mb(recogniser, list(clips.values())[:MEMORY_CLIPS]),
+            files_mb=sum(path.stat().st_size for path in recogniser.files) / 1e6,
         )
 
 
@@ -97,7 +108,28 @@ def ratio_interval(times: Float64Array, baseline: Float64Array) -> tuple[float, 
     return float(low), float(high)
 
 
-def peak_memory_mb(load: Load, clips: Sequence[FloatArray]) -> float:
+def rates_with_noise(
+    recognisers: Mapping[str, Recogniser],
+    clips: Mapping[str, FloatArray],
+    references: Mapping[str, str],
+    runs: int,
+) -> dict[str, list[float]]:
+    """Word error rates, `runs` of each, when the sound changes by less than can be heard.
+
+    Their spread is that of rounding: a difference of two rates that is smaller says nothing.
+    """
+    rng = np.random.default_rng(SEED)
+    loaded = {name: recogniser.load() for name, recogniser in recognisers.items()}
+    rates: dict[str, list[float]] = {name: [] for name in loaded}
+    for _ in range(runs):
+        noisy = {u: x + NOISE * rng.standard_normal(len(x), np.float32) for u, x in clips.items()}
+        for name, recognise in loaded.items():
+            texts = {utterance: recognise(clip) for utterance, clip in noisy.items()}
+            rates[name].append(word_error_rate(references, texts))
+    return rates
+
+
+def peak_memory_mb(recogniser: Recogniser, clips: Sequence[FloatArray]) -> float:
     """The peak resident set, in MB, of a fresh process that transcribes some clips.
 
     Raises:
@@ -105,11 +137,11 @@ def peak_memory_mb(load: Load, clips: Sequence[FloatArray]) -> float:
     """
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=1, mp_context=spawn) as pool:
-        return pool.submit(_transcribe_and_weigh, load, clips).result()
+        return pool.submit(_transcribe_and_weigh, recogniser, clips).result()
 
 
-def _transcribe_and_weigh(load: Load, clips: Sequence[FloatArray]) -> float:
-    recognise = load()
+def _transcribe_and_weigh(recogniser: Recogniser, clips: Sequence[FloatArray]) -> float:
+    recognise = recogniser.load()
     for clip in clips:
         recognise(clip)
     try:
@@ -122,12 +154,13 @@ def _transcribe_and_weigh(load: Load, clips: Sequence[FloatArray]) -> float:
 
 def table(outcomes: Sequence[Outcome], audio_s: float) -> str:
     """The outcomes for a terminal; "same" counts the utterances with the first one's text."""
-    rows = [f"{'':24} {'WER':>6} {'CPU s/s':>8} {'ratio (95 %)':>20} {'same':>5} {'MB':>5}"]
+    columns = f"{'WER':>6} {'CPU s/s':>8} {'ratio (95 %)':>20} {'same':>5} {'RSS MB':>7} {'MB':>6}"
+    rows = [f"{'':24} {columns}"]
     for o in outcomes:
         ratio = f"{o.ratio:.3f} ({o.low:.3f}-{o.high:.3f})"
         same = sum(o.texts[u] == outcomes[0].texts[u] for u in o.texts)
         rows.append(
             f"{o.name:24} {o.word_error_rate:6.2f} {o.cpu_s / audio_s:8.4f} {ratio:>20} "
-            f"{same:5} {o.peak_mb:5.0f}"
+            f"{same:5} {o.peak_mb:7.0f} {o.files_mb:6.1f}"
         )
     return "\n".join(rows)

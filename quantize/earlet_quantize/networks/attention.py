@@ -49,11 +49,16 @@ def pad_heads(columns: FloatArray, n_heads: int, padded: int) -> FloatArray:
     return np.pad(heads, widths).reshape(*columns.shape[:-1], n_heads * padded)
 
 
+def total(graph: GraphBuilder, token: str, n_past: str) -> str:
+    """n_past and the tokens (1, n_tokens) of a step together, (1,) int64."""
+    return graph.node("Add", n_past, graph.node("Shape", token, start=1, end=2))
+
+
 def positions(graph: GraphBuilder, token: str, n_past: str) -> Positions:
     """Of the tokens (1, n_tokens) of a step that n_past (1,) tokens came before, both int64."""
-    total = graph.node("Add", n_past, graph.node("Shape", token, start=1, end=2))
-    last = graph.node("Sub", total, graph.integers(1))
-    scalar = graph.node("Squeeze", total)
+    end = total(graph, token, n_past)
+    last = graph.node("Sub", end, graph.integers(1))
+    scalar = graph.node("Squeeze", end)
     return Positions(*(graph.node("Cast", x, to=onnx.TensorProto.INT32) for x in (last, scalar)))
 
 

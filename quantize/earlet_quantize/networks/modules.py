@@ -13,10 +13,11 @@ import numpy as np
 import onnx
 
 from earlet.arrays import AnyArray, FloatArray
-from earlet_quantize.errors import ModelFileError
+from earlet_quantize.errors import FolderError, ModelFileError
 from earlet_quantize.graph import graphs, initializers
 
 Weights = Mapping[str, FloatArray]
+Shapes = Mapping[str, tuple[int, ...]]
 
 NAMELESS = "::"  # in the names that the exporter made up
 MERGED, INT8, SCALE, ZERO = "_merged_0", "_quantized", "_scale", "_zero_point"
@@ -45,6 +46,20 @@ def weights_by_module(graph: onnx.GraphProto) -> dict[str, FloatArray]:
                 part = "bias" if module and node.op_type == "Add" else "weight"
                 weights.setdefault(f"{module}.{part}".lstrip("."), weights[name])
     return {name: array for name, array in weights.items() if NAMELESS not in name}
+
+
+def select(weights: Weights, shapes: Shapes) -> Weights:
+    """Just the weights that a network has.
+
+    Raises:
+        FolderError: when one is missing or has another shape.
+    """
+    for name, shape in shapes.items():
+        if name not in weights:
+            raise FolderError(f"the network has no weight {name!r}; export it again with its names")
+        if weights[name].shape != shape:
+            raise FolderError(f"{name}: expected {shape}, got {weights[name].shape}")
+    return {name: weights[name] for name in shapes}
 
 
 def _floats(stored: Mapping[str, AnyArray]) -> dict[str, FloatArray]:

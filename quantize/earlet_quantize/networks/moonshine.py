@@ -21,11 +21,16 @@ import numpy as np
 import onnx
 
 from earlet.arrays import FloatArray
-from earlet_quantize.graph import ORT_DOMAIN, GraphBuilder, Shape
+from earlet_quantize.graph import ORT_DOMAIN
 from earlet_quantize.networks import attention
+from earlet_quantize.networks.encoder_decoder import (
+    NORM_EPSILON,
+    DecoderSizes,
+    EncoderDecoder,
+    KeysValues,
+)
 from earlet_quantize.networks.modules import Weights
 
-NORM_EPSILON = 1e-5  # torch.nn.LayerNorm's
 ROTATION_BASE = 10_000.0  # rope_theta of both published configurations
 # The three convolutions: samples or frames that each sees, and from one window to the next.
 WIDTHS, STRIDES = (127, 7, 3), (64, 3, 2)
@@ -69,11 +74,7 @@ def encoder(config: MoonshineConfig, weights: Weights) -> onnx.ModelProto:
     angles = net.frame_angles(x)
     for i in range(config.encoder_layers):
         x = net.encoder_layer(f"encoder.layers.{i}", x, angles)
-    x = net.norm("encoder.layer_norm", x)
-    for i in range(config.decoder_layers):
-        key, value = net.cross_projections(f"decoder.layers.{i}.encoder_attn", x)
-        for role, name in (("key", key), ("value", value)):
-            net.output(f"cross.{i}.{role}", name, np.float32, _cross_shape(config, role))
+    net.cross_outputs(net.norm("encoder.layer_norm", x))
     return net.model()
 
 
@@ -84,51 +85,34 @@ def decoder(config: MoonshineConfig, weights: Weights) -> onnx.ModelProto:
     and those before it. Their keys and values are written into the cache from position n_past on.
     """
     net = _Moonshine("decoder", config, weights)
-    token = net.input("token", np.int64, [1, "n_tokens"])
-    n_past = net.input("n_past", np.int64, [1])
-    cache = (1, config.n_heads, "n_positions", config.cached_head_size)
-    past = [net.keys_values(f"past.{i}", cache, cache) for i in range(config.decoder_layers)]
-    shapes = (_cross_shape(config, "key"), _cross_shape(config, "value"))
-    cross = [net.keys_values(f"cross.{i}", *shapes) for i in range(config.decoder_layers)]
-    # One matrix for both ends: a token's column is its embedding, and scores it in the end.
-    embedding = net.constant(weights["decoder.embed_tokens.weight"].T, "embedding")  # (D, n_vocab)
-    x = net.node("Gather", embedding, token, axis=1)  # (D, 1, n_tokens)
-    x = net.node("Transpose", x, perm=[1, 2, 0])
-    at = attention.positions(net, token, n_past)
+    step = net.step_inputs()
+    embedding, x = net.embedding(step.token)
+    at = attention.positions(net, step.token, step.n_past)
     angles = net.token_angles()
     for i in range(config.decoder_layers):
         name = f"decoder.layers.{i}"
-        x, present = net.decoder_self_attention(name, x, past[i], at, angles)
-        for role, value in zip(("key", "value"), present, strict=True):
-            net.output(f"present.{i}.{role}", value, np.float32, cache)
-        x = net.decoder_cross_attention(name, x, cross[i])
+        x, present = net.decoder_self_attention(name, x, step.past[i], at, angles)
+        net.present_output(i, present)
+        x = net.decoder_cross_attention(name, x, step.cross[i])
         x = net.gated_feed_forward(name, x)
-    x = net.norm("decoder.norm", x)
-    logits = net.node("MatMul", x, embedding)
-    net.output("logits", logits, np.float32, [1, "n_tokens", config.n_vocab])
+    net.logits_output(net.norm("decoder.norm", x), embedding)
     return net.model()
 
 
-def _cross_shape(config: MoonshineConfig, role: str) -> Shape:
-    if role == "key":
-        return 1, config.n_heads, config.head_size, "n_frames"
-    return 1, config.n_heads, "n_frames", config.head_size
-
-
-class _Moonshine(GraphBuilder):
+class _Moonshine(EncoderDecoder):
     """The blocks of the network. `name` is a module's path in the published model."""
 
     def __init__(self, name: str, config: MoonshineConfig, weights: Weights) -> None:
-        super().__init__(name)
-        self._config = config
-        self._weights = weights
-
-    def keys_values(self, name: str, key: Shape, value: Shape) -> tuple[str, str]:
-        """Inputs `{name}.key` and `.value`."""
-        return (
-            self.input(f"{name}.key", np.float32, key),
-            self.input(f"{name}.value", np.float32, value),
+        sizes = DecoderSizes(
+            n_vocab=config.n_vocab,
+            n_layers=config.decoder_layers,
+            n_heads=config.n_heads,
+            head_size=config.head_size,
+            cached_head_size=config.cached_head_size,
+            n_frames="n_frames",
         )
+        super().__init__(name, weights, sizes)
+        self._config = config
 
     def front_end(self, waveform: str) -> str:
         """(1, n_samples) -> (1, n_frames, D): three convolutions without padding."""
@@ -175,22 +159,11 @@ class _Moonshine(GraphBuilder):
         h = self.node("Gelu", self.linear(f"{name}.mlp.fc1", h))
         return self.node("Add", x, self.linear(f"{name}.mlp.fc2", h))
 
-    def cross_projections(self, name: str, x: str) -> tuple[str, str]:
-        """The encoder's states (1, n_frames, D) as the keys and values of a decoder layer."""
-        heads = self._config.n_heads, self._config.head_size
-        scaled = self._weights[f"{name}.k_proj.weight"] * np.float32(self._config.head_size**-0.5)
-        key = self.node("MatMul", x, self.constant(scaled, f"{name}.k_proj"))
-        value = self.linear(f"{name}.v_proj", x)
-        return (
-            attention.transposed_keys(self, key, *heads),
-            attention.split_heads(self, value, *heads),
-        )
-
     def decoder_self_attention(
         self,
         name: str,
         x: str,
-        past: tuple[str, str],
+        past: KeysValues,
         at: attention.Positions,
         angles: tuple[str, str],
     ) -> tuple[str, list[str]]:
@@ -213,12 +186,10 @@ class _Moonshine(GraphBuilder):
         attended = self.node("MatMul", attended, self.constant(dense, f"{name}.dense"))
         return self.node("Add", x, attended), present
 
-    def decoder_cross_attention(self, name: str, x: str, cross: tuple[str, str]) -> str:
+    def decoder_cross_attention(self, name: str, x: str, cross: KeysValues) -> str:
         """(1, n_tokens, D) -> the same shape: tokens attend to all frames."""
         h = self.norm(f"{name}.post_attention_layernorm", x)
-        q = self.linear(f"{name}.encoder_attn.q_proj", h)
-        heads = self._config.n_heads, self._config.head_size
-        attended = attention.cross_attention(self, q, *cross, *heads)
+        attended = self.cross_attention(f"{name}.encoder_attn", h, cross)
         return self.node("Add", x, self.linear(f"{name}.encoder_attn.dense", attended))
 
     def gated_feed_forward(self, name: str, x: str) -> str:
@@ -228,17 +199,6 @@ class _Moonshine(GraphBuilder):
         up, gate = self.nodes("Split", h, n_outputs=2, axis=-1, num_outputs=2)
         silu = self.node("Mul", gate, self.node("Sigmoid", gate))
         return self.node("Add", x, self.linear(f"{name}.mlp.down_proj", self.node("Mul", up, silu)))
-
-    def linear(self, name: str, x: str) -> str:
-        """x W, and + b where the module has a bias."""
-        y = self.node("MatMul", x, self.constant(self._weights[f"{name}.weight"], name))
-        bias = self._weights.get(f"{name}.bias")
-        return y if bias is None else self.node("Add", y, self.constant(bias))
-
-    def norm(self, name: str, x: str) -> str:
-        """LayerNorm over the last axis, without a bias."""
-        scale = self.constant(self._weights[f"{name}.weight"])
-        return self.node("LayerNormalization", x, scale, axis=-1, epsilon=NORM_EPSILON)
 
     def rotate(self, x: str, angles: tuple[str, str]) -> str:
         """(1, n_frames, D) -> the same shape, each head turned by its position."""

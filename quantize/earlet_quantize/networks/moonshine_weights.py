@@ -7,11 +7,8 @@ are (n_in, n_out), as products take them.
 
 import onnx
 
-from earlet_quantize.errors import FolderError
-from earlet_quantize.networks.modules import Weights, weights_by_module
+from earlet_quantize.networks.modules import Shapes, Weights, select, weights_by_module
 from earlet_quantize.networks.moonshine import WIDTHS, MoonshineConfig
-
-Shape = tuple[int, ...]
 
 
 def from_onnx(
@@ -26,14 +23,9 @@ def from_onnx(
     for name, weight in weights_by_module(decoder.graph).items():
         found[name.removeprefix("model.")] = weight
     found = {_name(name): weight for name, weight in found.items()}
-    weights = {}
-    for name, shape in _shapes(config).items():
-        if name not in found:
-            raise FolderError(f"the network has no weight {name!r}; export it again with its names")
-        weights[name] = found[name].squeeze() if "groupnorm" in name else found[name]
-        if weights[name].shape != shape:
-            raise FolderError(f"{name}: expected {shape}, got {weights[name].shape}")
-    return weights
+    for name in found.keys() & {"encoder.groupnorm.weight", "encoder.groupnorm.bias"}:
+        found[name] = found[name].squeeze()  # exported as a column, (D, 1)
+    return select(found, _shapes(config))
 
 
 def _name(name: str) -> str:
@@ -44,10 +36,10 @@ def _name(name: str) -> str:
     return name
 
 
-def _shapes(config: MoonshineConfig) -> dict[str, Shape]:
+def _shapes(config: MoonshineConfig) -> Shapes:
     """Every weight of the network."""
     d, width = config.d_model, config.width
-    shapes: dict[str, Shape] = {
+    shapes: dict[str, tuple[int, ...]] = {
         "encoder.conv1.weight": (d, 1, WIDTHS[0]),
         "encoder.groupnorm.weight": (d,),
         "encoder.groupnorm.bias": (d,),
@@ -82,5 +74,5 @@ def _shapes(config: MoonshineConfig) -> dict[str, Shape]:
     return shapes
 
 
-def _attention(name: str, d: int) -> dict[str, Shape]:
+def _attention(name: str, d: int) -> dict[str, tuple[int, ...]]:
     return {f"{name}.{module}.weight": (d, d) for module in ("q_proj", "k_proj", "v_proj", "dense")}

@@ -21,12 +21,11 @@ import numpy as np
 import onnx
 
 from earlet_quantize.errors import FolderError
-from earlet_quantize.graph import GraphBuilder, Shape
 from earlet_quantize.networks import attention
+from earlet_quantize.networks.encoder_decoder import DecoderSizes, EncoderDecoder, KeysValues
 from earlet_quantize.networks.modules import Weights
 
 KERNEL = 3  # frames that a convolution sees; one of padding at both ends
-NORM_EPSILON = 1e-5  # torch.nn.LayerNorm's
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,11 +67,7 @@ def encoder(config: WhisperConfig, weights: Weights) -> onnx.ModelProto:
     x = net.node("Add", x, net.constant(weights["encoder.embed_positions.weight"]))
     for i in range(config.encoder_layers):
         x = net.encoder_layer(f"encoder.layers.{i}", x)
-    x = net.norm("encoder.layer_norm", x)
-    for i in range(config.decoder_layers):
-        key, value = net.cross_projections(f"decoder.layers.{i}.encoder_attn", x)
-        for role, name in (("key", key), ("value", value)):
-            net.output(f"cross.{i}.{role}", name, np.float32, _cross_shape(config, role))
+    net.cross_outputs(net.norm("encoder.layer_norm", x))
     return net.model()
 
 
@@ -83,51 +78,34 @@ def decoder(config: WhisperConfig, weights: Weights) -> onnx.ModelProto:
     and those before it. Their keys and values are written into the cache from position n_past on.
     """
     net = _Whisper("decoder", config, weights)
-    token = net.input("token", np.int64, [1, "n_tokens"])
-    n_past = net.input("n_past", np.int64, [1])
-    cache: Shape = [1, config.decoder_heads, "n_positions", config.head_size]
-    past = [net.keys_values(f"past.{i}", cache, cache) for i in range(config.decoder_layers)]
-    shapes = (_cross_shape(config, "key"), _cross_shape(config, "value"))
-    cross = [net.keys_values(f"cross.{i}", *shapes) for i in range(config.decoder_layers)]
-    # One matrix for both ends: a token's column is its embedding, and scores it in the end.
-    embedding = net.constant(weights["decoder.embed_tokens.weight"].T, "embedding")  # (D, n_vocab)
-    x = net.node("Gather", embedding, token, axis=1)  # (D, 1, n_tokens)
-    x = net.node("Transpose", x, perm=[1, 2, 0])
-    x = net.node("Add", x, net.token_positions(token, n_past))
-    at = attention.positions(net, token, n_past)
+    step = net.step_inputs()
+    embedding, x = net.embedding(step.token)
+    x = net.node("Add", x, net.token_positions(step.token, step.n_past))
+    at = attention.positions(net, step.token, step.n_past)
     for i in range(config.decoder_layers):
         name = f"decoder.layers.{i}"
-        x, present = net.decoder_self_attention(name, x, past[i], at)
-        for role, value in zip(("key", "value"), present, strict=True):
-            net.output(f"present.{i}.{role}", value, np.float32, cache)
-        x = net.decoder_cross_attention(name, x, cross[i])
+        x, present = net.decoder_self_attention(name, x, step.past[i], at)
+        net.present_output(i, present)
+        x = net.decoder_cross_attention(name, x, step.cross[i])
         x = net.feed_forward(name, x)
-    x = net.norm("decoder.layer_norm", x)
-    logits = net.node("MatMul", x, embedding)
-    net.output("logits", logits, np.float32, [1, "n_tokens", config.n_vocab])
+    net.logits_output(net.norm("decoder.layer_norm", x), embedding)
     return net.model()
 
 
-def _cross_shape(config: WhisperConfig, role: str) -> Shape:
-    if role == "key":
-        return 1, config.decoder_heads, config.head_size, config.n_frames
-    return 1, config.decoder_heads, config.n_frames, config.head_size
-
-
-class _Whisper(GraphBuilder):
+class _Whisper(EncoderDecoder):
     """The blocks of the network. `name` is a module's path, see `whisper_weights.py`."""
 
     def __init__(self, name: str, config: WhisperConfig, weights: Weights) -> None:
-        super().__init__(name)
-        self._config = config
-        self._weights = weights
-
-    def keys_values(self, name: str, key: Shape, value: Shape) -> tuple[str, str]:
-        """Inputs `{name}.key` and `.value`."""
-        return (
-            self.input(f"{name}.key", np.float32, key),
-            self.input(f"{name}.value", np.float32, value),
+        sizes = DecoderSizes(
+            n_vocab=config.n_vocab,
+            n_layers=config.decoder_layers,
+            n_heads=config.decoder_heads,
+            head_size=config.head_size,
+            cached_head_size=config.head_size,
+            n_frames=config.n_frames,
         )
+        super().__init__(name, weights, sizes)
+        self._config = config
 
     def conv(self, name: str, x: str, stride: int) -> str:
         """A convolution over time, (1, n, n_in) -> (1, n', n_out), with zeros beyond both ends."""
@@ -145,25 +123,14 @@ class _Whisper(GraphBuilder):
         x = self.node("Add", x, self.linear(f"{name}.self_attn.out_proj", attended))
         return self.feed_forward(name, x)
 
-    def cross_projections(self, name: str, x: str) -> tuple[str, str]:
-        """The encoder's states (1, n_frames, D) as the keys and values of a decoder layer."""
-        heads = self._config.decoder_heads, self._config.head_size
-        scaled = self._weights[f"{name}.k_proj.weight"] * np.float32(self._config.head_size**-0.5)
-        key = self.node("MatMul", x, self.constant(scaled, f"{name}.k_proj"))
-        value = self.linear(f"{name}.v_proj", x)
-        return (
-            attention.transposed_keys(self, key, *heads),
-            attention.split_heads(self, value, *heads),
-        )
-
     def token_positions(self, token: str, n_past: str) -> str:
         """What is learned of the positions from n_past on, (n_tokens, D)."""
         positions = self.constant(self._weights["decoder.embed_positions.weight"])
-        end = self.node("Add", n_past, self.node("Shape", token, start=1, end=2))
+        end = attention.total(self, token, n_past)
         return self.node("Slice", positions, n_past, end, self.integers(0))
 
     def decoder_self_attention(
-        self, name: str, x: str, past: tuple[str, str], at: attention.Positions
+        self, name: str, x: str, past: KeysValues, at: attention.Positions
     ) -> tuple[str, list[str]]:
         """(1, n_tokens, D) -> the same shape, and the keys and values of all tokens up to now."""
         h = self.norm(f"{name}.self_attn_layer_norm", x)
@@ -178,12 +145,10 @@ class _Whisper(GraphBuilder):
         )
         return self.node("Add", x, self.linear(f"{name}.out_proj", attended)), present
 
-    def decoder_cross_attention(self, name: str, x: str, cross: tuple[str, str]) -> str:
+    def decoder_cross_attention(self, name: str, x: str, cross: KeysValues) -> str:
         """(1, n_tokens, D) -> the same shape: tokens attend to all frames."""
         h = self.norm(f"{name}.encoder_attn_layer_norm", x)
-        q = self.linear(f"{name}.encoder_attn.q_proj", h)
-        heads = self._config.decoder_heads, self._config.head_size
-        attended = attention.cross_attention(self, q, *cross, *heads)
+        attended = self.cross_attention(f"{name}.encoder_attn", h, cross)
         return self.node("Add", x, self.linear(f"{name}.encoder_attn.out_proj", attended))
 
     def feed_forward(self, name: str, x: str) -> str:
@@ -191,15 +156,3 @@ class _Whisper(GraphBuilder):
         h = self.norm(f"{name}.final_layer_norm", x)
         h = self.node("Gelu", self.linear(f"{name}.fc1", h))
         return self.node("Add", x, self.linear(f"{name}.fc2", h))
-
-    def linear(self, name: str, x: str) -> str:
-        """x W + b."""
-        weight = self._weights[f"{name}.weight"]
-        y = self.node("MatMul", x, self.constant(weight, name))
-        bias = self._weights.get(f"{name}.bias")  # the projections to keys have none
-        return y if bias is None else self.node("Add", y, self.constant(bias))
-
-    def norm(self, name: str, x: str) -> str:
-        """LayerNorm over the last axis."""
-        scale, bias = (self.constant(self._weights[f"{name}.{p}"]) for p in ("weight", "bias"))
-        return self.node("LayerNormalization", x, scale, bias, axis=-1, epsilon=NORM_EPSILON)

@@ -15,10 +15,8 @@ import onnx
 from earlet.arrays import AnyArray, FloatArray
 from earlet_quantize.errors import FolderError
 from earlet_quantize.networks.ctranslate2 import Variables
-from earlet_quantize.networks.modules import Weights, weights_by_module
+from earlet_quantize.networks.modules import Shapes, Weights, select, weights_by_module
 from earlet_quantize.networks.whisper import KERNEL, WhisperConfig
-
-Shape = tuple[int, ...]
 
 # The head is the embedding, or is meant to be: int8 forms may round each by itself.
 TIED_WITHIN = 0.02  # of the largest weight: rounding to int8 gives 0.004
@@ -123,11 +121,7 @@ def _renamed(name: str, array: AnyArray) -> Iterator[tuple[str, FloatArray]]:
 def _checked(config: WhisperConfig, weights: Weights) -> Weights:
     """Just the weights that the network has."""
     expected = _shapes(config)
-    for name, shape in expected.items():
-        if name not in weights:
-            raise FolderError(f"the network has no weight {name!r}; export it again with its names")
-        if weights[name].shape != shape:
-            raise FolderError(f"{name}: expected {shape}, got {weights[name].shape}")
+    checked = select(weights, expected)
     for name in weights.keys() - expected.keys():
         if name.endswith("k_proj.bias") and weights[name].any():
             raise FolderError(f"{name}: expected none, for Whisper's keys have no bias")
@@ -141,13 +135,13 @@ def _checked(config: WhisperConfig, weights: Weights) -> Weights:
             raise FolderError(
                 "decoder.proj_out.weight: expected the embedding again, as in every Whisper"
             )
-    return {name: weights[name] for name in expected}
+    return checked
 
 
-def _shapes(config: WhisperConfig) -> dict[str, Shape]:
+def _shapes(config: WhisperConfig) -> Shapes:
     """Every weight of the network."""
     d = config.d_model
-    shapes: dict[str, Shape] = {
+    shapes: dict[str, tuple[int, ...]] = {
         "encoder.conv1.weight": (d, config.n_mels, KERNEL),
         "encoder.conv1.bias": (d,),
         "encoder.conv2.weight": (d, d, KERNEL),
