@@ -4,7 +4,12 @@ A FlatBuffer is written as https://flatbuffers.dev/internals tells; a table is a
 numbers of `schema.fbs` to what they hold.
 """
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,6 +34,31 @@ SLOT = 8  # bytes: each field gets as many as the widest needs
 Table = Mapping[int, Any]  # field -> number, string, vector of numbers, table, or list of tables
 ReshapingModel = Callable[..., Table]
 FlatBuffer = Callable[[Table], bytes]
+Outcomes = Callable[[str, bytes], dict[str, int]]
+
+
+@pytest.fixture
+def outcomes(tmp_path: Path) -> Outcomes:
+    """What a test module, run as a program on a network, counts.
+
+    In a process of its own, for what an engine does not catch ends it.
+    """
+
+    def counted(module: str, network: bytes) -> dict[str, int]:
+        path = tmp_path / "net.tflite"
+        path.write_bytes(network)
+        result = subprocess.run(
+            [sys.executable, module, str(path)],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        assert (result.returncode, result.stderr) == (0, "")
+        found: dict[str, int] = json.loads(result.stdout)
+        return found
+
+    return counted
 
 
 @pytest.fixture(scope="session")

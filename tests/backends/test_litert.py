@@ -22,6 +22,7 @@ from earlet.errors import BackendError
 
 Model = Callable[..., dict[int, Any]]
 FlatBuffer = Callable[[Mapping[int, Any]], bytes]
+Outcomes = Callable[[str, bytes], dict[str, int]]
 N_MUTANTS = 400
 VALUES = np.array([[-1e9, -1.3, -0.25, 0.25, 0.75, 1e9]], dtype=np.float32)
 
@@ -260,22 +261,11 @@ def test_a_network_of_waveforms_hears_speech(shared_data: Path) -> None:
 
 @engine
 def test_mutants_of_a_network_are_accepted_or_refused(
-    reshaping: Model, flatbuffer: FlatBuffer, tmp_path: Path
+    reshaping: Model, flatbuffer: FlatBuffer, outcomes: Outcomes
 ) -> None:
-    # In a process of its own, for what an engine does not catch ends it.
-    path = tmp_path / "net.tflite"
-    path.write_bytes(flatbuffer(reshaping(dtype="int8", scale=0.5, zero_point=3)))
-    result = subprocess.run(
-        [sys.executable, __file__, str(path)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    assert (result.returncode, result.stderr) == (0, "")
-    outcomes = json.loads(result.stdout)
-    assert outcomes["accepted"] > N_MUTANTS / 10
-    assert outcomes["refused"] > N_MUTANTS / 10
+    found = outcomes(__file__, flatbuffer(reshaping(dtype="int8", scale=0.5, zero_point=3)))
+    assert found["accepted"] > N_MUTANTS / 10
+    assert found["refused"] > N_MUTANTS / 10
 
 
 def try_mutants(network: bytes) -> dict[str, int]:

@@ -21,7 +21,6 @@ def test_accuracy_is_the_share_of_right_labels_and_the_drop_their_difference() -
     found = compare("image-classification", right, ["cat", "dog", "cat", "cat"], ["cat"] * 4)
     assert (found.metric, found.n, found.n_changed) == ("accuracy", 4, 1)
     assert (found.float_value, found.int8_value, found.drop) == (75.0, 50.0, 25.0)
-    assert found.higher_is_better
 
 
 def test_where_int8_is_better_the_drop_is_negative() -> None:
@@ -37,7 +36,6 @@ def test_a_word_error_rate_counts_words_not_utterances() -> None:
     assert (found.metric, found.n, found.n_changed) == ("word error rate", 2, 2)
     # One word left out, one wrong and one too many, of ten.
     assert (found.float_value, found.int8_value, found.drop) == (0.0, 30.0, 30.0)
-    assert not found.higher_is_better
 
 
 def test_the_interval_is_that_of_the_paired_differences() -> None:

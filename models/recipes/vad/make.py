@@ -41,7 +41,6 @@ CONTEXT = 64  # samples before them, seen again
 STATE_SHAPE = (2, 1, 128)  # the LSTM's hidden and cell state
 
 STFT_HOP = 128  # samples, with windows of 256: a window has 4 frames
-N_BINS = 129
 STRIDES = (1, 2, 2, 1)  # of the encoder's convolutions: 4 frames become 1
 HIDDEN = 128
 LSTM_WEIGHTS = ("onnx::LSTM_209", "onnx::LSTM_210", "onnx::LSTM_211")  # input, recurrent, biases
@@ -104,7 +103,7 @@ def network(weights: Mapping[str, AnyArray]) -> onnx.ModelProto:
     x = net.node("Conv", x, basis, strides=[STFT_HOP])
     real, imaginary = net.nodes("Split", x, n_outputs=2, axis=1, num_outputs=2)
     power = net.node("Add", net.node("Mul", real, real), net.node("Mul", imaginary, imaginary))
-    x = net.node("Sqrt", power)  # (n_windows, N_BINS, 4)
+    x = net.node("Sqrt", power)  # (n_windows, n_bins, 4)
 
     for i, stride in enumerate(STRIDES):
         x = net.node("Relu", conv(f"encoder.{i}", x, strides=[stride], pads=[1, 1]))

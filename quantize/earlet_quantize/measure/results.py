@@ -55,11 +55,6 @@ class Accuracy:
     low: float  # paired bootstrap interval of the drop
     high: float
 
-    @property
-    def higher_is_better(self) -> bool:
-        """Accuracy is, a rate of errors is not."""
-        return self.metric == "accuracy"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Confusion:
