@@ -70,27 +70,32 @@ class Decoder:
 
 def test_tokens_are_fed_back_until_the_end_token() -> None:
     decoder = Decoder()
-    ids = Seq2Seq(CONFIG, FEATURES, Encoder(), decoder).generate(np.zeros(2_000, dtype=np.float32))
-    assert ids == [5, 3, 3]
+    found = Seq2Seq(CONFIG, FEATURES, Encoder(), decoder).generate(
+        np.zeros(2_000, dtype=np.float32)
+    )
+    assert found.tokens == (5, 3, 3)
+    assert found.ended
     assert decoder.fed == [1, 5, 3, 3]
 
 
 def test_a_decoder_that_does_not_end_is_ended() -> None:
     seq2seq = Seq2Seq(CONFIG, FEATURES, Encoder(), Decoder())
-    assert seq2seq.generate(np.zeros(10, dtype=np.float32)) == [5, 3]  # 0.01 s * 4 + 2
+    found = seq2seq.generate(np.zeros(10, dtype=np.float32))
+    assert found.tokens == (5, 3)  # 0.01 s * 4 + 2
+    assert not found.ended
 
 
 def test_audio_without_an_encoder_frame_has_no_tokens() -> None:
     seq2seq = Seq2Seq(CONFIG, FEATURES, Encoder(), Decoder())
-    assert seq2seq.generate(np.zeros(9, dtype=np.float32)) == []
-    assert seq2seq.generate(np.zeros(0, dtype=np.float32)) == []
+    assert seq2seq.generate(np.zeros(9, dtype=np.float32)).tokens == ()
+    assert seq2seq.generate(np.zeros(0, dtype=np.float32)).tokens == ()
 
 
 def test_an_utterance_that_is_longer_than_the_encoder_takes_is_refused() -> None:
     encoder = Encoder()
     encoder.inputs = (TensorSpec("waveform", (1, 100)),)
     seq2seq = Seq2Seq(CONFIG, FEATURES, encoder, Decoder())
-    assert seq2seq.generate(np.zeros(100, dtype=np.float32))
+    assert seq2seq.generate(np.zeros(100, dtype=np.float32)).tokens
     with pytest.raises(InputError, match="at most 100 frames, got 101; cut it at a pause"):
         seq2seq.generate(np.zeros(101, dtype=np.float32))
 
@@ -163,9 +168,11 @@ class Polyglot:
     ) -> Callable[[], None]:
         def step() -> None:
             outputs["logits"][:] = 0
-            for token, logit in self.likely[min(len(self.fed), len(self.likely) - 1)].items():
-                outputs["logits"][0, 0, token] = logit
-            self.fed.append(int(inputs["token"][0, 0]))
+            del self.fed[int(inputs["n_past"][0]) :]
+            for row, fed in zip(outputs["logits"][0], inputs["token"][0], strict=True):
+                for token, logit in self.likely[min(len(self.fed), len(self.likely) - 1)].items():
+                    row[token] = logit
+                self.fed.append(int(fed))
 
         return step
 
@@ -187,8 +194,8 @@ def generate(
 ) -> tuple[list[int], list[int]]:
     """What is written, and what was fed."""
     seq2seq = Seq2Seq(config, FEATURES, Encoder(), decoder)
-    ids = seq2seq.generate(np.zeros(2_000, dtype=np.float32), seq2seq.language_id(language))
-    return ids, decoder.fed
+    found = seq2seq.generate(np.zeros(2_000, dtype=np.float32), language=language)
+    return list(found.tokens), decoder.fed
 
 
 @pytest.mark.parametrize(("language", "token"), [("en", 2), ("de", 3)])
@@ -232,7 +239,7 @@ def test_suppressed_tokens_and_times_are_never_written() -> None:
     likely = {7: 5.0, 8: 4.0, 9: 4.0, 2: 3.0, 6: 2.0, 5: 1.0}
     seq2seq = Seq2Seq(config, FEATURES, Encoder(), Polyglot(likely))
     assert seq2seq.n_vocab == 8
-    logits = [step.copy() for step in seq2seq.steps(np.zeros(2_000, dtype=np.float32))]
-    assert [int(step.argmax()) for step in logits] == [5, 2]  # the end is not written first
-    assert np.flatnonzero(np.isneginf(logits[0])).tolist() == [2, 6, 7, 8, 9]
-    assert np.flatnonzero(np.isneginf(logits[1])).tolist() == [7, 8, 9]
+    found = seq2seq.generate(np.zeros(2_000, dtype=np.float32))
+    assert found.tokens == (5,)  # the end is not written first
+    # Of the others 0, 1, 3, 4 have a logit of 0, and may be written as well.
+    assert found.logprobs[0] == pytest.approx(-np.log1p(4 / np.e))

@@ -14,6 +14,7 @@ import numpy as np
 
 from earlet.arrays import FloatArray
 from earlet.backends import Session
+from earlet.decoding.search import logprob
 from earlet.errors import BundleError, InputError
 from earlet.features import Features
 
@@ -49,6 +50,10 @@ class Ctc:
         """(n_samples,) -> token ids."""
         best = [int(logits.argmax()) for logits in self.steps(waveform)]
         return collapse(best, self.config.blank)
+
+    def logprobs(self, waveform: FloatArray) -> list[float]:
+        """Of the best token of each output frame."""
+        return [logprob(logits, int(logits.argmax())) for logits in self.steps(waveform)]
 
     def steps(self, waveform: FloatArray) -> Iterator[FloatArray]:
         """The logits (n_vocab,) of each output frame."""

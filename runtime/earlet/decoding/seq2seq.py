@@ -1,12 +1,7 @@
-"""Encoder-decoder networks: encode once, then one token a step, its keys and values kept in place.
-
-Graphs, as `models/README.md` specifies them (i counts the decoder's layers):
+"""Encoder-decoder networks: encode once, then write token after token.
 
     encoder: waveform (1, n_samples) or features (1, n_frames, n_features) -> cross.*
-    decoder: token (1, 1), n_past (1,), past.i.* (1, n_heads, n_positions, head_size), cross.*
-             -> logits (1, 1, n_vocab), present.i.*: past, with the token's own at n_past
-
-`past` and `present` are the same memory, so that a step copies nothing that is there already.
+    decoder: see `decoder.py`; which token is written, `search.py`
 
 A network of several languages and tasks is told by the first tokens what to write, its prompt
 (Radford et al., "Robust Speech Recognition via Large-Scale Weak Supervision", 2022, figure 1):
@@ -14,19 +9,20 @@ A network of several languages and tasks is told by the first tokens what to wri
     bos  language  task  no_timestamps  text ...  eos
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-import numpy as np
-
-from earlet.arrays import FloatArray
+from earlet.arrays import AnyArray, FloatArray
 from earlet.backends import Session
-from earlet.decoding import rules
+from earlet.decoding import rules, search
+from earlet.decoding.decoder import Decoder, DecoderGraph
+from earlet.decoding.hypothesis import NOTHING, Hypothesis
+from earlet.decoding.options import GREEDY, GenerationOptions
 from earlet.errors import BundleError, InputError
 from earlet.features import Features
 from earlet.schema import nearest
 
-_PAST, _PRESENT = "past.", "present."
 TASK = "transcribe"
 MAX_TOKENS = 10_000  # of one utterance: what takes half an hour to say; beyond it is a mistake
 
@@ -41,6 +37,8 @@ class Seq2SeqConfig:
     tasks: Mapping[str, int] = field(default_factory=dict)  # "transcribe" -> its token
     no_timestamps: int | None = None  # the prompt's last token: text alone is wanted
     timestamp_begin: int | None = None  # this token and all above stand for times
+    no_speech: int | None = None  # likely after `bos` where nobody speaks
+    previous: int | None = None  # what was said before follows it, and then `bos`
     suppress: tuple[int, ...] = ()  # tokens that are never written
     begin_suppress: tuple[int, ...] = ()  # tokens that are not written first
     max_tokens: int | None = None  # that the network has positions for, those of the prompt, too
@@ -76,7 +74,8 @@ class Seq2SeqConfig:
     @property
     def ids(self) -> set[int]:
         """All tokens that are named here."""
-        single = (self.bos, self.eos, self.no_timestamps, self.timestamp_begin)
+        times = (self.no_timestamps, self.timestamp_begin)
+        single = (self.bos, self.eos, *times, self.no_speech, self.previous)
         several = (self.languages.values(), self.tasks.values(), self.suppress, self.begin_suppress)
         return {token for token in single if token is not None}.union(*several)
 
@@ -91,8 +90,15 @@ class Seq2SeqConfig:
         return min(*limits, MAX_TOKENS)
 
 
+class Encoded(NamedTuple):
+    """An utterance as the decoder sees it."""
+
+    cross: Mapping[str, AnyArray]
+    n_samples: int
+
+
 class Seq2Seq:
-    """Greedy decoding."""
+    """Utterances in, token ids out."""
 
     def __init__(
         self, config: Seq2SeqConfig, features: Features, encoder: Session, decoder: Session
@@ -100,87 +106,37 @@ class Seq2Seq:
         """Raises BundleError when the graphs are not those of the specification."""
         self.config = config
         self._features = features
-        self._encoder, self._decoder = encoder, decoder
+        self._encoder = encoder
         self._cross = [spec.name for spec in encoder.outputs]
-        shapes = {spec.name: spec.shape for spec in decoder.inputs}
-        self._cache_shapes = {n: s for n, s in shapes.items() if n.startswith(_PAST)}
-        for name, shape in self._cache_shapes.items():
-            if len(shape) != 4 or None in (shape[1], shape[3]):
-                raise BundleError(
-                    f"{name}: expected (1, n_heads, n_positions, head_size), got {shape}"
-                )
-        given = {"token", "n_past", *self._cross, *self._cache_shapes}
-        gives = {"logits", *(_present(name) for name in self._cache_shapes)}
-        found = {spec.name: spec.shape for spec in decoder.outputs}
-        if odd := (shapes.keys() ^ given) | (found.keys() ^ gives):
-            raise BundleError(f"encoder and decoder do not fit together: {', '.join(sorted(odd))}")
-        width = found["logits"][-1] if found["logits"] else None
-        if width is None:
-            raise BundleError("logits: expected (1, n_tokens, n_vocab) with a fixed n_vocab")
+        self._graph = DecoderGraph(decoder, self._cross)
+        width = self._graph.n_vocab
         if odd_ids := sorted(i for i in config.ids if not 0 <= i < width):
             raise BundleError(f"decoding: {odd_ids[0]} is none of the network's {width} tokens")
-        self._width = width
-        self._rules = list(_rules(config))
+        self.rules = tuple(_rules(config))  # of every text that is written without times
 
     @property
     def n_vocab(self) -> int:
         """How many tokens may be written; those that stand for times, the last, are not."""
-        return self.config.timestamp_begin or self._width
+        return self.config.timestamp_begin or self._graph.n_vocab
 
-    def language_id(self, name: str | None) -> int | None:
-        """The token of a language; None where the network is to find out itself.
+    def language_id(self, name: str) -> int:
+        """The token of a language.
 
         Raises:
             InputError: when the network has no such language.
         """
         languages = self.config.languages
-        if name is None:
-            return None
         if name not in languages:
             known = nearest(name, languages) if languages else "; this network has no choice"
             raise InputError(f"language: there is no {name!r}{known}")
         return languages[name]
 
-    def generate(self, waveform: FloatArray, language: int | None = None) -> list[int]:
-        """(n_samples,) -> token ids, without the prompt and eos; `language` as `language_id`."""
-        ids: list[int] = []
-        for logits in self.steps(waveform, language):
-            token = int(logits.argmax())
-            if token == self.config.eos:
-                break
-            ids.append(token)
-        return ids
-
-    def steps(self, waveform: FloatArray, language: int | None = None) -> Iterator[FloatArray]:
-        """The logits (n_vocab,) of each step of the greedy decode, until eos or the limit.
-
-        They are the decoder's own memory: what is to outlast the step must be copied. A token
-        that is forbidden has -inf.
+    def encode(self, waveform: FloatArray) -> Encoded:
+        """Features and encoder, of (n_samples,): `min_samples` at least.
 
         Raises:
             InputError: when the utterance is longer than the network takes.
         """
-        if len(waveform) < self.config.min_samples:
-            return
-        limit = self.config.limit(len(waveform), self._features.sample_rate)
-        step = self._start(waveform, self.config.n_prompt + limit)
-        logits = step(self.config.bos)
-        for token in self._prompt(logits, language):
-            logits = step(token)
-        written: list[int] = []
-        for _ in range(limit):
-            for rule in self._rules:
-                rule(logits, written)
-            token = int(logits.argmax())
-            yield logits
-            if token == self.config.eos:
-                return
-            written.append(token)
-            if len(written) < limit:
-                step(token)
-
-    def _start(self, waveform: FloatArray, n_positions: int) -> Callable[[int], FloatArray]:
-        """Encode, and make room for so many tokens; what comes back takes one and gives logits."""
         features = self._features(waveform)
         name, shape = self._encoder.inputs[0]
         if len(features) > (shape[1] or len(features)):
@@ -189,37 +145,70 @@ class Seq2Seq:
                 "cut it at a pause"
             )
         encoded = self._encoder.run({name: features[None]})
-        cross = dict(zip(self._cross, encoded, strict=True))
-        token, n_past = np.zeros((1, 1), dtype=np.int64), np.zeros(1, dtype=np.int64)
-        logits = np.empty((1, 1, self._width), dtype=np.float32)
-        row: FloatArray = logits[0, 0]
-        cache = {
-            name: np.zeros((1, shape[1] or 0, n_positions, shape[3] or 0), dtype=np.float32)
-            for name, shape in self._cache_shapes.items()
-        }
-        run = self._decoder.bind(
-            {"token": token, "n_past": n_past, **cache, **cross},
-            {"logits": logits, **{_present(name): array for name, array in cache.items()}},
-        )
+        return Encoded(dict(zip(self._cross, encoded, strict=True)), len(waveform))
 
-        def step(next_token: int) -> FloatArray:
-            token[0, 0] = next_token
-            run()
-            n_past[0] += 1
-            return row
+    def decoder(self, encoded: Encoded, n_positions: int) -> Decoder:
+        """What writes a text of the utterance, with room for so many tokens."""
+        return Decoder(self._graph, encoded.cross, n_positions)
 
-        return step
+    def limit(self, encoded: Encoded) -> int:
+        """The most tokens of the utterance's text."""
+        return self.config.limit(encoded.n_samples, self._features.sample_rate)
 
-    def _prompt(self, logits: FloatArray, language: int | None) -> Iterator[int]:
-        """The tokens between bos, whose logits these are, and the text."""
+    def prompt(self, encoded: Encoded, language: str | None = None, task: str = TASK) -> list[int]:
+        """The tokens before the text, without times; a language that is not said is heard.
+
+        Raises:
+            InputError: when the network has no such language or task.
+        """
         config = self.config
-        if config.languages:
-            ids = np.array([*config.languages.values()])
-            yield int(ids[logits[ids].argmax()]) if language is None else language
+        tokens = [config.bos]
+        if config.languages or language is not None:
+            code = self.detect_language(encoded) if language is None else language
+            tokens.append(self.language_id(code))
         if config.tasks:
-            yield config.tasks[TASK]
+            if task not in config.tasks:
+                raise InputError(f"task: there is no {task!r}{nearest(task, config.tasks)}")
+            tokens.append(config.tasks[task])
+        elif task != TASK:
+            raise InputError(f"task: there is no {task!r}; this network has no choice")
         if config.no_timestamps is not None:
-            yield config.no_timestamps
+            tokens.append(config.no_timestamps)
+        return tokens
+
+    def detect_language(self, encoded: Encoded) -> str:
+        """The likeliest of the network's languages."""
+        logits = self.decoder(encoded, 1).feed([self.config.bos])[0]
+        languages = self.config.languages
+        return max(languages, key=lambda code: logits[languages[code]])
+
+    def generate(
+        self,
+        waveform: FloatArray,
+        *,
+        language: str | None = None,
+        task: str = TASK,
+        options: GenerationOptions = GREEDY,
+    ) -> Hypothesis:
+        """The text of one utterance (n_samples,), as tokens.
+
+        Raises:
+            InputError: when the utterance is longer than the network takes, or there is no such
+                language or task.
+        """
+        if len(waveform) < self.config.min_samples:
+            return NOTHING
+        encoded = self.encode(waveform)
+        prompt = self.prompt(encoded, language, task)
+        limit = self.limit(encoded)
+        return search.generate(
+            self.decoder(encoded, len(prompt) + limit),
+            prompt,
+            eos=self.config.eos,
+            limit=limit,
+            rules=self.rules,
+            options=options,
+        )
 
 
 def _rules(config: Seq2SeqConfig) -> Iterator[rules.LogitRule]:
@@ -229,7 +218,3 @@ def _rules(config: Seq2SeqConfig) -> Iterator[rules.LogitRule]:
         yield rules.never_first(config.begin_suppress)
     if config.timestamp_begin is not None:
         yield rules.never_from(config.timestamp_begin)
-
-
-def _present(past: str) -> str:
-    return _PRESENT + past.removeprefix(_PAST)

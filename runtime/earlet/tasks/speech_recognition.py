@@ -6,9 +6,8 @@ A file takes the same way as a microphone, so that hours of sound need no more m
 longest utterance.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Literal, overload
 
 import numpy as np
@@ -17,7 +16,6 @@ from earlet import bundle as bundles
 from earlet import features, tokenizers
 from earlet.arrays import FloatArray
 from earlet.bundle import Bundle
-from earlet.decoding.classify import softmax
 from earlet.decoding.ctc import Ctc, CtcConfig
 from earlet.decoding.seq2seq import Seq2Seq, Seq2SeqConfig
 from earlet.errors import BundleError, InputError
@@ -158,14 +156,18 @@ class SpeechRecognition:
     def trace(self, waveform: FloatArray) -> Trace:
         """Each stage of one utterance: its features, the log-probability of each step's best
         token, the text."""
-        logprobs = [np.log(softmax(logits).max()) for logits in self._recogniser.steps(waveform)]
+        recogniser = self._recogniser
+        if isinstance(recogniser, Seq2Seq):
+            logprobs = recogniser.generate(waveform).logprobs
+        else:
+            logprobs = tuple(recogniser.logprobs(waveform))
         return Trace(
             self._features(waveform),
             np.array(logprobs, dtype=np.float32),
             self.transcribe(waveform),
         )
 
-    def _generate_in(self, language: str | None) -> Callable[[FloatArray], list[int]]:
+    def _generate_in(self, language: str | None) -> Callable[[FloatArray], Sequence[int]]:
         """What turns an utterance into token ids.
 
         Raises:
@@ -173,7 +175,9 @@ class SpeechRecognition:
         """
         recogniser = self._recogniser
         if isinstance(recogniser, Seq2Seq):
-            return partial(recogniser.generate, language=recogniser.language_id(language))
+            if language is not None:
+                recogniser.language_id(language)
+            return lambda waveform: recogniser.generate(waveform, language=language).tokens
         if language is not None:
             raise InputError(f"language: there is no {language!r}; this network has no choice")
         return recogniser.generate

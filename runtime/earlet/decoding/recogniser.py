@@ -1,0 +1,73 @@
+"""What every kind of speech recogniser takes and gives: one utterance in, segments of text out.
+
+    waveform (n_samples,), TranscriptionOptions -> Segment, Segment ...
+
+`CtcRecogniser` (`ctc_recogniser.py`) and `Seq2SeqRecogniser` (`seq2seq_recogniser.py`) are the two.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol
+
+from earlet.arrays import FloatArray
+from earlet.decoding.options import GREEDY, GenerationOptions
+from earlet.decoding.rules import LogitRule
+
+Timestamps = Literal["none", "segment", "word"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranscriptionOptions:
+    """What a caller may ask for. What a network cannot do is an error, never ignored."""
+
+    language: str | None = None  # "en"; None: the network finds out
+    task: str = "transcribe"
+    initial_prompt: str | None = None  # text that is taken to have been said before
+    timestamps: Timestamps = "none"  # of what times are wanted
+    generation: GenerationOptions = GREEDY
+    rules: tuple[LogitRule, ...] = ()  # more of them, hotwords for one
+
+
+PLAIN = TranscriptionOptions()
+
+
+class Word(NamedTuple):
+    """A word, and where it lies, in seconds from the start of the utterance."""
+
+    text: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segment:
+    """A stretch of an utterance and its text; times in seconds from the start of the utterance."""
+
+    text: str
+    tokens: tuple[int, ...]
+    start_s: float
+    end_s: float
+    words: tuple[Word, ...] = ()  # where timestamps == "word"
+    logprobs: tuple[float, ...] = ()  # of each token, and of the end
+
+
+class Recogniser(Protocol):
+    """A network with its tokenizer."""
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz."""
+
+    def check(self, options: TranscriptionOptions) -> None:
+        """Raise InputError for what this network cannot do."""
+
+    def recognise(
+        self,
+        waveform: FloatArray,
+        options: TranscriptionOptions = PLAIN,
+        prefix: Sequence[int] = (),
+    ) -> list[Segment]:
+        """The text of one utterance (n_samples,), in order; nothing where nothing is said.
+
+        `prefix` are tokens that the text is known to begin with.
+        """
