@@ -133,7 +133,8 @@ def convert(hint: Any, value: object, where: str, error: type[EarletError]) -> A
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         return read(hint, value, where, error)
     if origin is Literal:
-        if value in get_args(hint):
+        # 1 is equal to True, and not the same.
+        if (type(value), value) in [(type(choice), choice) for choice in get_args(hint)]:
             return value
         expected = ", ".join(str(choice) for choice in get_args(hint))
         raise error(f"{where}: expected one of {expected}, got {_shown(value)}")
