@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from transformers import Wav2Vec2CTCTokenizer
 
@@ -28,6 +29,19 @@ def test_ids_become_the_text_that_transformers_gives(text: str, tmp_path: Path) 
     )
     assert ours.decode(ids) == expected.strip()
     assert ours.n_vocab == len(VOCABULARY)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_words_are_those_that_transformers_finds(seed: int, tmp_path: Path) -> None:
+    path = tmp_path / "vocab.json"
+    path.write_text(json.dumps(VOCABULARY), encoding="utf-8")
+    theirs = Wav2Vec2CTCTokenizer(str(path))
+    ids = np.random.default_rng(seed).choice([0, 4, 4, 5, 6, 7, 8], seed).tolist()
+    ours = CharacterTokenizer.from_json(path.read_text("utf-8"), "vocab.json", "|", SPECIAL)
+    expected = theirs.decode(ids, output_word_offsets=True, group_tokens=False)["word_offsets"]
+    assert ours.words(ids) == [
+        (word["word"], word["start_offset"], word["end_offset"] - 1) for word in expected
+    ]
 
 
 @pytest.mark.parametrize(

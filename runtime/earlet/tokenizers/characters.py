@@ -4,9 +4,19 @@ Held to transformers' Wav2Vec2CTCTokenizer in `tests/tokenizers/test_characters.
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import groupby
+from typing import NamedTuple
 
 from earlet.errors import BundleError
+
+
+class WordSpan(NamedTuple):
+    """A word, and where its tokens are."""
+
+    text: str
+    first: int  # position of its first token
+    last: int  # position of its last
 
 
 class CharacterTokenizer:
@@ -44,3 +54,11 @@ class CharacterTokenizer:
     def decode(self, ids: Iterable[int]) -> str:
         """The text of ids, which CTC has merged already; spaces at its ends left out."""
         return "".join(self._text[id_] for id_ in ids).strip()
+
+    def words(self, ids: Sequence[int]) -> list[WordSpan]:
+        """The words of `decode(ids)`, in order."""
+        texts = [self._text[id_] for id_ in ids]
+        written = [i for i, text in enumerate(texts) if text]
+        runs = [list(run) for _, run in groupby(written, key=lambda i: texts[i].isspace())]
+        words = [run for run in runs if not texts[run[0]].isspace()]
+        return [WordSpan("".join(texts[i] for i in run), run[0], run[-1]) for run in words]
