@@ -20,6 +20,7 @@ PUBLIC = {
     "ManifestError",
     "Microphone",
     "MicrophoneError",
+    "Partial",
     "Segment",
     "Transcript",
     "__version__",

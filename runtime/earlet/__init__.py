@@ -13,7 +13,7 @@ from earlet.errors import (
     ManifestError,
     MicrophoneError,
 )
-from earlet.results import Chunk, Classification, Detection, Segment, Transcript
+from earlet.results import Chunk, Classification, Detection, Partial, Segment, Transcript
 from earlet.tasks import load, pipeline
 
 __version__ = "0.1.0"
@@ -33,6 +33,7 @@ __all__ = [
     "ManifestError",
     "Microphone",
     "MicrophoneError",
+    "Partial",
     "Segment",
     "Transcript",
     "__version__",

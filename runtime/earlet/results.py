@@ -1,12 +1,19 @@
 """What earlet answers with. Each result compares, prints, and turns into the JSON of the task.
 
 The JSON is that of the Hugging Face Inference API: `label` and `score`; `text` and `chunks` with
-`timestamp`. `Detection` and `Segment` have no counterpart there.
+`timestamp`. `Partial`, `Match`, `Detection` and `Segment` have no counterpart there.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 Timestamp = tuple[float, float]  # start and end, seconds
+
+
+def timed_line(timestamp: Timestamp, text: str) -> str:
+    """What was heard for people to read: its times, and the text."""
+    start_s, end_s = timestamp
+    return f"{start_s:8.2f} - {end_s:7.2f} s  {text}"
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,22 @@ class Chunk:
 
 
 @dataclass(frozen=True)
+class Partial:
+    """What somebody is just saying. `stable`, the beginning of `text`, will not be withdrawn.
+
+    Where `text` is empty, what was shown before turned out to be no speech.
+    """
+
+    text: str
+    stable: str
+    timestamp: Timestamp
+
+    def to_json(self) -> dict[str, object]:
+        """`{"partial": ..., "stable": ..., "timestamp": [start, end]}`."""
+        return {"partial": self.text, "stable": self.stable, "timestamp": list(self.timestamp)}
+
+
+@dataclass(frozen=True)
 class Transcript:
     """What was said; with chunks where timestamps were asked for."""
 
@@ -45,6 +68,25 @@ class Transcript:
         if self.chunks is None:
             return {"text": self.text}
         return {"text": self.text, "chunks": [chunk.to_json() for chunk in self.chunks]}
+
+
+@dataclass(frozen=True)
+class Match:
+    """Which of the sentences that may be said was said."""
+
+    template: str  # the candidate that allows it
+    slots: Mapping[str, str]  # what stood in its braces, as the candidate writes it
+    text: str  # all of it, as the candidate writes it
+    confidence: float  # 0..1
+
+    def to_json(self) -> dict[str, object]:
+        """`{"template": ..., "slots": {...}, "text": ..., "confidence": ...}`."""
+        return {
+            "template": self.template,
+            "slots": dict(self.slots),
+            "text": self.text,
+            "confidence": self.confidence,
+        }
 
 
 @dataclass(frozen=True)

@@ -180,6 +180,18 @@ def test_a_slow_reader_loses_the_oldest_and_it_is_counted(sounddevice: FakeSound
     assert len(heard) == n_kept * BLOCK
 
 
+def test_how_far_the_reader_is_behind_is_told(sounddevice: FakeSounddevice) -> None:
+    with Microphone() as mic:
+        assert mic.backlog_s == 0
+        for k in range(25):  # a second
+            sounddevice.streams[0].play(ramp(k * BLOCK))
+        assert mic.backlog_s == pytest.approx(1.0)
+        chunks = iter(mic)
+        for _ in range(10):
+            next(chunks)
+        assert mic.backlog_s == pytest.approx(0.6)
+
+
 def test_overflows_that_portaudio_reports_are_counted(sounddevice: FakeSounddevice) -> None:
     with Microphone() as mic:
         for overflow in (True, False, True):

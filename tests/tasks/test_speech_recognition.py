@@ -2,8 +2,10 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 import earlet
 from earlet.arrays import FloatArray
 from earlet.errors import InputError
-from earlet.results import Chunk, Transcript
+from earlet.results import Chunk, Partial, Transcript
 from earlet.tasks.speech_recognition import SpeechRecognition
 
 ROOT = Path(__file__).parents[2]
@@ -79,7 +81,21 @@ def test_timestamps_lie_where_the_speech_is(asr: SpeechRecognition, shared_data:
     assert covered >= 0.85 * sum(b - a for a, b in truth)
 
 
-def _spans(chunks: Sequence[Chunk]) -> list[tuple[str, tuple[float, float]]]:
+def test_segments_begin_and_end_where_the_speech_does(
+    asr: SpeechRecognition, shared_data: Path
+) -> None:
+    folder = shared_data / "speech" / "long"
+    rows = (folder / "segments.tsv").read_text(encoding="utf-8").splitlines()[1:]
+    borders = np.array([row.split("\t")[:2] for row in rows], dtype=float)  # (n, start and end)
+    chunks = asr(next(folder.glob("*.flac")), return_timestamps=True).chunks
+    assert chunks is not None
+    found = np.array([chunk.timestamp for chunk in chunks])
+    # The nearest border to each true one: an utterance may be cut at a pause within it.
+    distances = np.abs(found[None] - borders[:, None]).min(axis=1)
+    assert np.median(distances) <= 0.3  # seconds
+
+
+def _spans(chunks: Sequence[Chunk | Partial]) -> list[tuple[str, tuple[float, float]]]:
     return [(chunk.text, chunk.timestamp) for chunk in chunks]
 
 
@@ -132,3 +148,112 @@ def test_speech_without_a_pause_is_cut_before_it_is_too_long(asr: SpeechRecognit
     chunks = list(asr.listen(np.tile(speech, 25), sampling_rate=16_000))
     assert len(chunks) >= 2
     assert all(end_s - start_s <= 30.0 for _, (start_s, end_s) in _spans(chunks))
+
+
+def partials_and_finals(
+    asr: SpeechRecognition, source: object
+) -> list[tuple[list[Partial], Chunk]]:
+    """Each utterance of a stream."""
+    utterances: list[tuple[list[Partial], Chunk]] = []
+    partials: list[Partial] = []
+    for event in asr.listen(source, partials=True):  # type: ignore[arg-type]
+        if isinstance(event, Partial):
+            partials.append(event)
+        else:
+            utterances.append((partials, event))
+            partials = []
+    assert not partials
+    return utterances
+
+
+def test_what_is_promised_while_somebody_speaks_is_never_withdrawn(asr: SpeechRecognition) -> None:
+    utterances = partials_and_finals(asr, RECORDING)
+    assert len(utterances) == 2
+    for partials, final in utterances:
+        assert len(partials) >= 3
+        for earlier, later in pairwise(partials):
+            assert later.stable.startswith(earlier.stable)
+        for partial in partials:
+            assert partial.text.startswith(partial.stable)
+            assert final.text.startswith(partials[-1].stable)
+            assert final.timestamp[0] == partial.timestamp[0]
+            assert partial.timestamp[1] <= final.timestamp[1]
+        assert partials[-1].stable  # all but the last words were known before the end
+
+
+def test_the_words_of_finals_are_those_of_the_file(asr: SpeechRecognition) -> None:
+    finals = [final for _, final in partials_and_finals(asr, RECORDING)]
+    # Where a comma was promised, the file may have a full stop.
+    assert [words(final.text) for final in finals] == [
+        words(chunk.text) for chunk in asr.listen(RECORDING)
+    ]
+
+
+@settings(max_examples=2)
+@given(cuts=st.lists(st.integers(0, 200_000), max_size=30).map(sorted))
+def test_any_chunking_gives_the_same_partial_results(
+    asr: SpeechRecognition, recording: FloatArray, cuts: list[int]
+) -> None:
+    chunks = np.split(recording[:100_000], cuts)
+    whole = list(asr.listen(recording[:100_000], sampling_rate=16_000, partials=True))
+    assert list(asr.listen(chunks, partials=True)) == whole
+
+
+class Slow:
+    """A source in which sound is waiting, as in a microphone that is read too slowly."""
+
+    backlog_s = 1.0
+
+    def __init__(self, recording: FloatArray) -> None:
+        self._recording = recording
+
+    def __iter__(self) -> Iterator[FloatArray]:
+        yield from np.array_split(self._recording, 100)
+
+
+def test_who_is_too_slow_gets_no_partial_results_but_the_same_finals(
+    asr: SpeechRecognition, recording: FloatArray
+) -> None:
+    assert list(asr.listen(Slow(recording), partials=True)) == list(asr.listen(RECORDING))
+
+
+def test_beams_write_a_sentence_that_is_as_likely_or_more(asr: SpeechRecognition) -> None:
+    reference = words(RECORDING.with_suffix(".txt").read_text(encoding="utf-8"))
+    text = asr(RECORDING, generation_parameters={"num_beams": 3}).text
+    assert n_errors(reference, words(text)) <= 0.15 * len(reference)
+
+
+def test_a_seed_repeats_what_is_drawn(asr: SpeechRecognition, recording: FloatArray) -> None:
+    drawn = {"do_sample": True, "temperature": 1.5, "seed": 3}
+    texts = [
+        asr(recording[:80_000], sampling_rate=16_000, generation_parameters=drawn).text
+        for _ in range(2)
+    ]
+    assert texts[0] == texts[1]
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"generation_parameters": {"num_beam": 2}}, "'num_beam'.*did you mean 'num_beams'"),
+        ({"generation_parameters": {"num_beams": 0}}, "num_beams: expected at least 1"),
+        ({"generation_parameters": {"num_beams": "2"}}, "num_beams"),
+        ({"generation_parameters": {"temperature": 0.5}}, "say do_sample, too"),
+        ({"return_timestamps": "words"}, "expected True, False or 'word', got 'words'"),
+        ({"long_form": "sequential"}, "this network writes no times"),
+        ({"long_form": "chunked"}, "expected vad or sequential, got 'chunked'"),
+        ({"initial_prompt": "Names: Anna."}, "initial_prompt: this network cannot be told"),
+        ({"task": "translate"}, "there is no 'translate'; this network has no choice"),
+    ],
+)
+def test_an_option_that_cannot_apply_is_an_error(
+    asr: SpeechRecognition, asked: dict[str, Any], message: str
+) -> None:
+    # Even where the audio has no speech: a mistake must not wait for the first word.
+    with pytest.raises(InputError, match=message):
+        asr(np.zeros(1_600, dtype=np.float32), sampling_rate=16_000, **asked)
+
+
+def test_partial_results_need_the_pauses(asr: SpeechRecognition) -> None:
+    with pytest.raises(InputError, match="partials: come with long_form vad"):
+        list(asr.listen([], partials=True, long_form="sequential"))

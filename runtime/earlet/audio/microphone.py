@@ -1,9 +1,9 @@
 """The microphone, through PortAudio: the only module that imports sounddevice.
 
-    PortAudio's callback -> bounded queue -> mono -> resampled -> chunks (n_samples,)
+    PortAudio's callback -> mono -> bounded queue -> resampled -> chunks (n_samples,)
 
-The callback only copies. When the reader falls behind, the oldest sound is dropped and counted,
-so that what is heard is never stale and memory never grows.
+The callback only mixes. `backlog_s` tells a reader that it falls behind; when it does by more than
+BUFFER_S, the oldest sound is dropped and counted, so that memory never grows.
 """
 
 import math
@@ -20,7 +20,9 @@ from earlet.errors import MicrophoneError
 
 SAMPLE_RATE = 16_000  # Hz: what every bundle so far listens at
 BLOCK_S = 0.04  # seconds a callback
-BUFFER_S = 5.0  # seconds of sound that may wait for the reader
+# Seconds of sound that may wait for the reader: who takes half of an utterance's 30 s to write it
+# down, and at worst does it twice, reads nothing for so long. 6 MB at 48 kHz.
+BUFFER_S = 30.0
 MAX_CHANNELS = 8  # all are mixed, for any may be the live one; virtual devices claim 32 or 128
 TIMEOUT_S = 5.0  # without a callback for so long, the device is gone
 
@@ -37,7 +39,7 @@ class Microphone:
         self.dropped_samples = 0  # of the device's rate, lost because the reader was slow
         self.overflows = 0  # times that PortAudio itself reported loss
         self._device = int(device) if isinstance(device, str) and device.isdecimal() else device
-        self._blocks: queue.Queue[AnyArray] = queue.Queue()
+        self._blocks: queue.Queue[FloatArray] = queue.Queue()
         self._stream: Any = None
         self._finished = threading.Event()
 
@@ -89,9 +91,14 @@ class Microphone:
                 raise MicrophoneError(
                     f"the microphone {reason}: nothing came for {TIMEOUT_S:g} s; was it unplugged?"
                 ) from None
-            chunk = resampler.push(block.mean(axis=1, dtype=np.float32))
+            chunk = resampler.push(block)
             if len(chunk):
                 yield chunk
+
+    @property
+    def backlog_s(self) -> float:
+        """Seconds of sound that wait to be read."""
+        return self._blocks.qsize() * BLOCK_S
 
     def _open(self, sounddevice: Any, rate: int, n_channels: int) -> Any:
         stream = sounddevice.InputStream(
@@ -113,9 +120,10 @@ class Microphone:
     def _callback(self, block: AnyArray, _frames: int, _time: object, status: Any) -> None:
         if status.input_overflow:
             self.overflows += 1
+        mono = block.mean(axis=1, dtype=np.float32)  # new memory: PortAudio uses its own again
         while True:
             try:
-                self._blocks.put_nowait(block.copy())
+                self._blocks.put_nowait(mono)
                 return
             except queue.Full:
                 try:

@@ -6,17 +6,22 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from earlet.arrays import FloatArray
 from earlet.audio.file import AudioFile
 from earlet.audio.microphone import Microphone
 from earlet.audio.pcm import read_pcm
+from earlet.cli.open_line import OpenLine
 from earlet.config import ListenConfig, read_config
 from earlet.errors import ConfigError, InputError, printable
-from earlet.results import Chunk, Detection, Segment
+from earlet.results import Chunk, Detection, Partial, Segment, timed_line
 from earlet.tasks import Listener, listens, load, open_bundle
 from earlet.tasks.audio_classification import AudioClassification
+
+if TYPE_CHECKING:
+    from earlet.tasks.speech_recognition import SpeechRecognition
 
 Event = Detection | Chunk | Segment
 
@@ -37,6 +42,11 @@ def add_to(commands: Any) -> None:
     )
     parser.add_argument("--device", metavar="NAME", help="microphone; see `earlet devices`")
     parser.add_argument("--config", metavar="FILE", help="a config.yaml; flags go before it")
+    parser.add_argument(
+        "--partials",
+        action="store_true",
+        help="what is being said, too: on a terminal (dim what may still change) and with --json",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.set_defaults(run=run)
 
@@ -47,14 +57,25 @@ def run(arguments: argparse.Namespace) -> int:
     task = open_bundle(load(config.bundle), config.threads)
     if not listens(task):
         raise InputError(f"{config.bundle}: is for {task.bundle.manifest.task}, not for sound")
-    listen = _listener(task, config)
+    listen = _listener(task, config, arguments)
     with _source(config, task.sample_rate) as chunks:
         if config.source == "mic":
             name = printable(task.bundle.manifest.name)
             print(f"listening with {name}; Ctrl-C ends", file=sys.stderr)
-        for event in listen(chunks):
-            print(json.dumps(event.to_json()) if arguments.json else line(event), flush=True)
+        _print(listen(chunks), arguments.json)
     return 0
+
+
+def _print(events: Iterator[Event | Partial], as_json: bool) -> None:
+    with OpenLine() as open_line:
+        for event in events:
+            if as_json:
+                print(json.dumps(event.to_json()), flush=True)
+            elif isinstance(event, Partial):
+                open_line.draw(event)
+            else:
+                open_line.wipe()
+                print(line(event), flush=True)
 
 
 def _config(arguments: argparse.Namespace) -> ListenConfig:
@@ -79,15 +100,23 @@ def _source(config: ListenConfig, sample_rate: int) -> Any:
 
 
 def _listener(
-    task: Listener, config: ListenConfig
-) -> Callable[[Iterator[FloatArray]], Iterator[Event]]:
-    """From chunks to events; a wrong threshold is refused before the source is opened."""
-    if not isinstance(task, AudioClassification):
-        if config.thresholds:
-            raise ConfigError(f"thresholds: {config.bundle} has no labels that could have any")
-        return task.listen
-    spotter = task.spotter({**task.config.thresholds, **config.thresholds})
-    return lambda chunks: (event for chunk in chunks for event in spotter.push(chunk))
+    task: Listener, config: ListenConfig, arguments: argparse.Namespace
+) -> Callable[[Iterator[FloatArray]], Iterator[Event | Partial]]:
+    """From chunks to events; what cannot apply is refused before the source is opened."""
+    if arguments.partials and not _transcribes(task):
+        raise InputError(f"--partials: {config.bundle} does not transcribe")
+    if isinstance(task, AudioClassification):
+        spotter = task.spotter({**task.config.thresholds, **config.thresholds})
+        return lambda chunks: (event for chunk in chunks for event in spotter.push(chunk))
+    if config.thresholds:
+        raise ConfigError(f"thresholds: {config.bundle} has no labels that could have any")
+    if _transcribes(task) and arguments.partials and (arguments.json or sys.stdout.isatty()):
+        return partial(task.listen, partials=True)
+    return task.listen
+
+
+def _transcribes(task: Listener) -> TypeGuard["SpeechRecognition"]:
+    return task.bundle.manifest.task == "automatic-speech-recognition"
 
 
 def line(event: Event) -> str:
@@ -98,4 +127,4 @@ def line(event: Event) -> str:
         start_s, end_s, text = event.start_s, event.end_s, "speech"
     if isinstance(event, Detection):
         text = f"{event.label:<10} {event.score:.2f}"
-    return f"{start_s:8.2f} - {end_s:7.2f} s  {text}"
+    return timed_line((start_s, end_s), text)

@@ -26,6 +26,12 @@ class TranscriptionOptions:
     timestamps: Timestamps = "none"  # of what times are wanted
     generation: GenerationOptions = GREEDY
     rules: tuple[LogitRule, ...] = ()  # more of them, hotwords for one
+    # When a text is not believed, and what is tried then (`fallback.py`); Whisper's values.
+    temperatures: tuple[float, ...] | None = None  # in turn; None: those of the kind of network
+    compression_ratio_threshold: float = 2.4  # above: the text repeats itself
+    logprob_threshold: float = -1.0  # mean of a token, below: the network hardly believes it
+    no_speech_threshold: float = 0.6  # above, and the text improbable: nobody speaks
+    condition_on_previous_text: bool | None = None  # of windows (`streaming/long_form.py`) only
 
 
 PLAIN = TranscriptionOptions()
@@ -48,7 +54,7 @@ class Segment:
     start_s: float
     end_s: float
     words: tuple[Word, ...] = ()  # where timestamps == "word"
-    logprobs: tuple[float, ...] = ()  # of each token, and of the end
+    logprobs: tuple[float, ...] = ()  # of each token, 0 of those of the prefix; and of the end
 
 
 class Recogniser(Protocol):
@@ -71,3 +77,6 @@ class Recogniser(Protocol):
 
         `prefix` are tokens that the text is known to begin with.
         """
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """What tokens of segments stand for."""

@@ -1,24 +1,28 @@
 """Encoder-decoder networks: encode once, then write token after token.
 
     encoder: waveform (1, n_samples) or features (1, n_frames, n_features) -> cross.*
-    decoder: see `decoder.py`; which token is written, `search.py`
+    decoder: see `decoder.py`; how a text is written with it, `utterance.py`
 
 A network of several languages and tasks is told by the first tokens what to write, its prompt
 (Radford et al., "Robust Speech Recognition via Large-Scale Weak Supervision", 2022, figure 1):
 
-    bos  language  task  no_timestamps  text ...  eos
+    previous text ...  bos  language  task  no_timestamps  text ...  eos
+
+Without `no_timestamps` the text is written with times, see `timestamps.py`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import numpy as np
+
 from earlet.arrays import AnyArray, FloatArray
 from earlet.backends import Session
-from earlet.decoding import rules, search
+from earlet.decoding import rules
 from earlet.decoding.decoder import Decoder, DecoderGraph
-from earlet.decoding.hypothesis import NOTHING, Hypothesis
-from earlet.decoding.options import GREEDY, GenerationOptions
+from earlet.decoding.step import log_sum_exp
+from earlet.decoding.timestamps import timestamps
 from earlet.errors import BundleError, InputError
 from earlet.features import Features
 from earlet.schema import nearest
@@ -79,11 +83,11 @@ class Seq2SeqConfig:
         several = (self.languages.values(), self.tasks.values(), self.suppress, self.begin_suppress)
         return {token for token in single if token is not None}.union(*several)
 
-    def limit(self, n_samples: int, sample_rate: int) -> int:
-        """The most tokens that the text of so much audio is given."""
+    def limit(self, n_samples: int, sample_rate: int, n_prompt: int | None = None) -> int:
+        """The most tokens that the text of so much audio is given, after a prompt of n_prompt."""
         limits = []
         if self.max_tokens is not None:
-            limits.append(self.max_tokens - self.n_prompt)
+            limits.append(self.max_tokens - (self.n_prompt if n_prompt is None else n_prompt))
         if self.max_tokens_per_second is not None:
             spoken = int(n_samples / sample_rate * self.max_tokens_per_second)
             limits.append(spoken + self.extra_tokens)
@@ -94,11 +98,12 @@ class Encoded(NamedTuple):
     """An utterance as the decoder sees it."""
 
     cross: Mapping[str, AnyArray]
-    n_samples: int
+    n_samples: int  # of the utterance
+    n_covered: int  # samples that the encoder's frames stand for: with its padding
 
 
 class Seq2Seq:
-    """Utterances in, token ids out."""
+    """An encoder and a decoder, and what is known of their tokens."""
 
     def __init__(
         self, config: Seq2SeqConfig, features: Features, encoder: Session, decoder: Session
@@ -113,11 +118,33 @@ class Seq2Seq:
         if odd_ids := sorted(i for i in config.ids if not 0 <= i < width):
             raise BundleError(f"decoding: {odd_ids[0]} is none of the network's {width} tokens")
         self.rules = tuple(_rules(config))  # of every text that is written without times
+        self.timed_rules = tuple(_timed_rules(config))  # of those with times
 
     @property
     def n_vocab(self) -> int:
         """How many tokens may be written; those that stand for times, the last, are not."""
         return self.config.timestamp_begin or self._graph.n_vocab
+
+    @property
+    def sample_rate(self) -> int:
+        """Of the waveform that is expected, in Hz."""
+        return self._features.sample_rate
+
+    @property
+    def max_samples(self) -> int | None:
+        """Of an utterance; None where the network sets no limit."""
+        n_frames = self._encoder.inputs[0].shape[1]
+        return None if n_frames is None else n_frames * self._features.hop_length
+
+    @property
+    def tells_times(self) -> bool:
+        """Whether it can write times among the tokens."""
+        return self.config.timestamp_begin is not None
+
+    @property
+    def aligns(self) -> bool:
+        """Whether it tells where in the sound each token was heard."""
+        return self._graph.aligns
 
     def language_id(self, name: str) -> int:
         """The token of a language.
@@ -145,36 +172,74 @@ class Seq2Seq:
                 "cut it at a pause"
             )
         encoded = self._encoder.run({name: features[None]})
-        return Encoded(dict(zip(self._cross, encoded, strict=True)), len(waveform))
+        cross = dict(zip(self._cross, encoded, strict=True))
+        return Encoded(cross, len(waveform), len(features) * self._features.hop_length)
 
     def decoder(self, encoded: Encoded, n_positions: int) -> Decoder:
         """What writes a text of the utterance, with room for so many tokens."""
         return Decoder(self._graph, encoded.cross, n_positions)
 
-    def limit(self, encoded: Encoded) -> int:
-        """The most tokens of the utterance's text."""
-        return self.config.limit(encoded.n_samples, self._features.sample_rate)
+    def limit(self, encoded: Encoded, n_prompt: int) -> int:
+        """The most tokens of the utterance's text, after a prompt of so many."""
+        return self.config.limit(encoded.n_samples, self.sample_rate, n_prompt)
 
-    def prompt(self, encoded: Encoded, language: str | None = None, task: str = TASK) -> list[int]:
-        """The tokens before the text, without times; a language that is not said is heard.
+    def prompt(
+        self,
+        encoded: Encoded,
+        language: str | None = None,
+        task: str = TASK,
+        *,
+        timestamps: bool = False,
+    ) -> list[int]:
+        """The tokens before the text; a language that is not said is heard.
+
+        Args:
+            encoded: the utterance.
+            language: what is spoken.
+            task: what is to be written.
+            timestamps: whether times are to be written with it.
 
         Raises:
-            InputError: when the network has no such language or task.
+            InputError: when the network has no such language or task, or writes no times.
         """
         config = self.config
         tokens = [config.bos]
         if config.languages or language is not None:
             code = self.detect_language(encoded) if language is None else language
             tokens.append(self.language_id(code))
-        if config.tasks:
-            if task not in config.tasks:
-                raise InputError(f"task: there is no {task!r}{nearest(task, config.tasks)}")
-            tokens.append(config.tasks[task])
-        elif task != TASK:
-            raise InputError(f"task: there is no {task!r}; this network has no choice")
-        if config.no_timestamps is not None:
+        tokens += self.task_ids(task)
+        if timestamps and not self.tells_times:
+            raise InputError("timestamps: this network writes none")
+        if config.no_timestamps is not None and not timestamps:
             tokens.append(config.no_timestamps)
         return tokens
+
+    def task_ids(self, task: str) -> list[int]:
+        """The tokens of a task: one, or none where the network has no choice.
+
+        Raises:
+            InputError: when the network has no such task.
+        """
+        tasks = self.config.tasks
+        if task not in (tasks or (TASK,)):
+            known = nearest(task, tasks) if tasks else "; this network has no choice"
+            raise InputError(f"task: there is no {task!r}{known}")
+        return [tasks[task]] if tasks else []
+
+    def no_speech(self, decoder: Decoder, before: Sequence[int]) -> float:
+        """The probability that nobody speaks, where the network tells it: after `bos`.
+
+        Args:
+            decoder: of the utterance, to which nothing was fed; then it has `before` and `bos`.
+            before: the tokens before those of `prompt`.
+
+        Raises:
+            InputError: when the network does not tell.
+        """
+        if self.config.no_speech is None:
+            raise InputError("no_speech: this network does not tell when nobody speaks")
+        logits = decoder.prefill([*before, self.config.bos])
+        return float(np.exp(logits[self.config.no_speech] - log_sum_exp(logits)))
 
     def detect_language(self, encoded: Encoded) -> str:
         """The likeliest of the network's languages."""
@@ -182,39 +247,23 @@ class Seq2Seq:
         languages = self.config.languages
         return max(languages, key=lambda code: logits[languages[code]])
 
-    def generate(
-        self,
-        waveform: FloatArray,
-        *,
-        language: str | None = None,
-        task: str = TASK,
-        options: GenerationOptions = GREEDY,
-    ) -> Hypothesis:
-        """The text of one utterance (n_samples,), as tokens.
 
-        Raises:
-            InputError: when the utterance is longer than the network takes, or there is no such
-                language or task.
-        """
-        if len(waveform) < self.config.min_samples:
-            return NOTHING
-        encoded = self.encode(waveform)
-        prompt = self.prompt(encoded, language, task)
-        limit = self.limit(encoded)
-        return search.generate(
-            self.decoder(encoded, len(prompt) + limit),
-            prompt,
-            eos=self.config.eos,
-            limit=limit,
-            rules=self.rules,
-            options=options,
-        )
-
-
-def _rules(config: Seq2SeqConfig) -> Iterator[rules.LogitRule]:
+def _fixed_rules(config: Seq2SeqConfig) -> Iterator[rules.LogitRule]:
     if config.suppress:
         yield rules.never(config.suppress)
     if config.begin_suppress:
         yield rules.never_first(config.begin_suppress)
+
+
+def _rules(config: Seq2SeqConfig) -> Iterator[rules.LogitRule]:
+    yield from _fixed_rules(config)
     if config.timestamp_begin is not None:
         yield rules.never_from(config.timestamp_begin)
+
+
+def _timed_rules(config: Seq2SeqConfig) -> Iterator[rules.LogitRule]:
+    yield from _fixed_rules(config)
+    if config.no_timestamps is not None:
+        yield rules.never((config.no_timestamps,))
+    if config.timestamp_begin is not None:  # the last, which weighs what the others have left
+        yield timestamps(config.timestamp_begin, config.eos)

@@ -1,48 +1,42 @@
 """automatic-speech-recognition: what is said in a file, and in a stream.
 
-    chunks -> utterances (voice activity, at most max_speech_s each) -> token ids -> text
+    chunks -> utterances (voice activity, at most max_speech_s each) -> recogniser -> text
+    chunks -> windows (where the times of the one before end)        -> recogniser -> text
 
 A file takes the same way as a microphone, so that hours of sound need no more memory than the
-longest utterance.
+longest utterance, or one window.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Literal, overload
 
 import numpy as np
 
 from earlet import bundle as bundles
-from earlet import features, tokenizers
+from earlet import features
 from earlet.arrays import FloatArray
 from earlet.bundle import Bundle
-from earlet.decoding.ctc import Ctc, CtcConfig
-from earlet.decoding.seq2seq import Seq2Seq, Seq2SeqConfig
-from earlet.errors import BundleError, InputError
-from earlet.results import Chunk, Transcript
+from earlet.decoding.ctc_recogniser import CtcRecogniser
+from earlet.decoding.options import GREEDY, GenerationOptions
+from earlet.decoding.recogniser import Segment, Timestamps, TranscriptionOptions, Word
+from earlet.decoding.seq2seq_recogniser import Seq2SeqRecogniser
+from earlet.errors import InputError
+from earlet.results import Chunk, Partial, Transcript
+from earlet.streaming.long_form import LongForm
+from earlet.streaming.partials import Final, LiveTranscriber
+from earlet.streaming.vad import Utterance
 from earlet.tasks.batch import each
-from earlet.tasks.sound import AudioInput, Chunks, stream, tensor
+from earlet.tasks.recogniser import recogniser
+from earlet.tasks.sound import AudioInput, Chunks, stream
 from earlet.tasks.trace import Trace
 from earlet.tasks.voice_activity import VoiceActivityDetection
-from earlet.tokenizers import Detokenizer
-from earlet.tokenizers.characters import CharacterTokenizer
 
-
-@dataclass(frozen=True, kw_only=True)
-class TokenizerEntry:
-    """How token ids become text."""
-
-    kind: Literal["bpe", "characters"]
-    file: str  # tokenizer.json, or vocab.json of characters
-    word_delimiter: str = "|"  # of characters: what stands for a space
-    special: tuple[str, ...] = ()  # of characters: what stands for no text
-
-
-@dataclass(frozen=True, kw_only=True)
-class RecogniserOutput:
-    """The bundle's `output` section."""
-
-    tokenizer: TokenizerEntry
+ReturnTimestamps = bool | Literal["word"]
+LongFormKind = Literal["vad", "sequential"]
+MAX_BACKLOG_S = 0.25  # seconds of sound that wait in the source: partial results must wait, too
+ROUND_DIGITS = 3  # of times in seconds: a millisecond is finer than any network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,13 +56,7 @@ class SpeechRecognition:
         """Raises BundleError when graphs, tokenizer and manifest do not fit together."""
         self.bundle = bundle
         self._features = features.from_manifest(bundle.manifest.input, bundle.where("input"))
-        self._recogniser = _recogniser(bundle, self._features, threads)
-        self._tokenizer = _tokenizer(bundle)
-        if self._recogniser.n_vocab > self._tokenizer.n_vocab:
-            raise BundleError(
-                f"{bundle.path}: the tokenizer has {self._tokenizer.n_vocab} tokens, "
-                f"and the network writes {self._recogniser.n_vocab}"
-            )
+        self._recogniser = recogniser(bundle, self._features, threads)
         cut = bundle.section("streaming", UtteranceConfig)
         self._vad = VoiceActivityDetection(Bundle(bundles.find(cut.vad)), threads)
         self._vad_config = replace(
@@ -89,8 +77,12 @@ class SpeechRecognition:
         inputs: AudioInput,
         *,
         sampling_rate: int | None = None,
-        return_timestamps: bool = False,
+        return_timestamps: ReturnTimestamps = False,
+        generation_parameters: Mapping[str, object] | None = None,
         language: str | None = None,
+        task: str = "transcribe",
+        initial_prompt: str | None = None,
+        long_form: LongFormKind = "vad",
     ) -> Transcript: ...
     @overload
     def __call__(
@@ -98,16 +90,24 @@ class SpeechRecognition:
         inputs: list[AudioInput],
         *,
         sampling_rate: int | None = None,
-        return_timestamps: bool = False,
+        return_timestamps: ReturnTimestamps = False,
+        generation_parameters: Mapping[str, object] | None = None,
         language: str | None = None,
+        task: str = "transcribe",
+        initial_prompt: str | None = None,
+        long_form: LongFormKind = "vad",
     ) -> list[Transcript]: ...
     def __call__(
         self,
         inputs: AudioInput | list[AudioInput],
         *,
         sampling_rate: int | None = None,
-        return_timestamps: bool = False,
+        return_timestamps: ReturnTimestamps = False,
+        generation_parameters: Mapping[str, object] | None = None,
         language: str | None = None,
+        task: str = "transcribe",
+        initial_prompt: str | None = None,
+        long_form: LongFormKind = "vad",
     ) -> Transcript | list[Transcript]:
         """The text of a clip of any length.
 
@@ -115,17 +115,28 @@ class SpeechRecognition:
             inputs: a path, the bytes of a sound file, a file object, or samples; a list of these
                 gives a list of results.
             sampling_rate: of samples, in Hz; required with an array.
-            return_timestamps: give `chunks`, one for each utterance, too.
+            return_timestamps: give `chunks`, too: True for one a segment, "word" for one a word.
+            generation_parameters: how tokens are chosen, by the names and with the meaning of the
+                Hugging Face task: `num_beams`, `do_sample`, `temperature`, `max_new_tokens` ...
             language: what is spoken, "en", where the network knows several; None: it hears which.
+            task: "transcribe", or "translate" into English where the network can.
+            initial_prompt: what was said before, for names and style, where the network takes it.
+            long_form: what cuts long sound: "vad" at pauses, "sequential" where the network's own
+                timestamps say, which only Whisper has.
 
         Raises:
-            InputError: when the audio cannot be used, or there is no such language.
+            InputError: when the audio cannot be used, or the network has no use for an option.
         """
+        options = _options(return_timestamps, generation_parameters, language, task, initial_prompt)
 
         def answer(item: AudioInput) -> Transcript:
-            chunks = tuple(self.listen(item, sampling_rate=sampling_rate, language=language))
-            text = " ".join(chunk.text for chunk in chunks)
-            return Transcript(text, chunks if return_timestamps else None)
+            chunks = stream(item, sampling_rate, self.sample_rate)
+            segments = list(self._segments(chunks, options, long_form))
+            text = " ".join(segment.text for segment in segments)
+            if not return_timestamps:
+                return Transcript(text)
+            timed = (_chunks(segment, return_timestamps) for segment in segments)
+            return Transcript(text, tuple(chain.from_iterable(timed)))
 
         return each(inputs, answer) if isinstance(inputs, list) else answer(inputs)
 
@@ -134,75 +145,173 @@ class SpeechRecognition:
         source: AudioInput | Chunks,
         *,
         sampling_rate: int | None = None,
+        partials: bool = False,
+        return_timestamps: ReturnTimestamps = True,
+        generation_parameters: Mapping[str, object] | None = None,
         language: str | None = None,
-    ) -> Iterator[Chunk]:
-        """The utterances of a stream, each as soon as it has ended; those without text left out.
+        task: str = "transcribe",
+        initial_prompt: str | None = None,
+        long_form: LongFormKind = "vad",
+    ) -> Iterator[Chunk | Partial]:
+        """What is said in a stream, each segment as soon as it has ended: a `Chunk`.
 
         `source` is a microphone or any iterable of mono chunks at `sample_rate`; a file or samples
-        run through the same path as fast as they can.
+        run through the same path as fast as they can. With `partials`, what is being said comes
+        while somebody speaks, as a `Partial`; they get rarer where the device is too slow. All
+        else is as for `__call__`.
         """
-        rate = self.sample_rate
-        generate = self._generate_in(language)
-        chunks = stream(source, sampling_rate, rate)
-        for span, waveform in self._vad.utterances(chunks, self._vad_config):
-            text = self._tokenizer.decode(generate(waveform)).strip()
-            if text:
-                yield Chunk(text, (round(span.start / rate, 3), round(span.end / rate, 3)))
+        options = _options(return_timestamps, generation_parameters, language, task, initial_prompt)
+        chunks = stream(source, sampling_rate, self.sample_rate)
+        if partials:
+            heard = self._live(chunks, source, options, long_form)
+        else:
+            heard = self._segments(chunks, options, long_form)
+        for event in heard:
+            if isinstance(event, Partial):
+                yield event
+            else:
+                yield from _chunks(event, return_timestamps)
 
     def transcribe(self, waveform: FloatArray, language: str | None = None) -> str:
         """One utterance, (n_samples,) of at most what the network was trained for, as text."""
-        return self._tokenizer.decode(self._generate_in(language)(waveform)).strip()
+        options = TranscriptionOptions(language=language)
+        self._recogniser.check(options)
+        segments = self._recogniser.recognise(waveform, options)
+        return " ".join(segment.text for segment in segments)
 
     def trace(self, waveform: FloatArray) -> Trace:
         """Each stage of one utterance: its features, the log-probability of each step's best
         token, the text."""
-        recogniser = self._recogniser
-        if isinstance(recogniser, Seq2Seq):
-            logprobs = recogniser.generate(waveform).logprobs
+        segments = self._recogniser.recognise(waveform)
+        if isinstance(self._recogniser, CtcRecogniser):
+            logprobs = self._recogniser.step_logprobs(waveform)
         else:
-            logprobs = tuple(recogniser.logprobs(waveform))
+            written = [logprob for segment in segments for logprob in segment.logprobs]
+            logprobs = np.array(written, dtype=np.float32)
         return Trace(
             self._features(waveform),
-            np.array(logprobs, dtype=np.float32),
-            self.transcribe(waveform),
+            logprobs,
+            " ".join(segment.text for segment in segments),
         )
 
-    def _generate_in(self, language: str | None) -> Callable[[FloatArray], Sequence[int]]:
-        """What turns an utterance into token ids.
+    def _segments(
+        self, chunks: Iterator[FloatArray], options: TranscriptionOptions, long_form: LongFormKind
+    ) -> Iterator[Segment]:
+        """The segments of a stream, with times from its first sample on.
 
         Raises:
-            InputError: when the network has no such language.
+            InputError: when the network has no use for an option.
         """
-        recogniser = self._recogniser
-        if isinstance(recogniser, Seq2Seq):
-            if language is not None:
-                recogniser.language_id(language)
-            return lambda waveform: recogniser.generate(waveform, language=language).tokens
-        if language is not None:
-            raise InputError(f"language: there is no {language!r}; this network has no choice")
-        return recogniser.generate
+        match long_form:
+            case "vad":
+                return self._cut_at_pauses(chunks, options)
+            case "sequential":
+                return self._cut_by_times(chunks, options)
+        raise InputError(f"long_form: expected vad or sequential, got {long_form!r}")
 
+    def _cut_at_pauses(
+        self, chunks: Iterator[FloatArray], options: TranscriptionOptions
+    ) -> Iterator[Segment]:
+        options = self._for_utterances(options)
+        for utterance in self._vad.utterances(chunks, self._vad_config):
+            segments = self._recogniser.recognise(utterance.waveform, options)
+            if segments:
+                yield _utterance(segments, utterance, self.sample_rate)
 
-def _recogniser(bundle: Bundle, front_end: features.Features, threads: int) -> Ctc | Seq2Seq:
-    inputs = tensor(bundle.manifest.input)
-    if bundle.manifest.model.architecture == "ctc":
-        return Ctc(
-            bundle.section("decoding", CtcConfig),
-            front_end,
-            bundle.open_session("network", threads, inputs=inputs, outputs={"logits": 3}),
+    def _live(
+        self,
+        chunks: Iterator[FloatArray],
+        source: object,
+        options: TranscriptionOptions,
+        long_form: LongFormKind,
+    ) -> Iterator[Segment | Partial]:
+        """`_cut_at_pauses` with what is being said in between."""
+        if long_form != "vad":
+            raise InputError("partials: come with long_form vad, for they need to know the pauses")
+        live = LiveTranscriber(
+            self._vad.utterance_stream(self._vad_config),
+            self._recogniser,
+            self._for_utterances(options),
         )
-    config = bundle.section("decoding", Seq2SeqConfig)
-    encoder = bundle.open_session("encoder", threads, inputs=inputs)
-    decoder = bundle.open_session("decoder", threads)
-    try:
-        return Seq2Seq(config, front_end, encoder, decoder)
-    except BundleError as problem:  # which knows networks and their ids, and no files
-        raise BundleError(f"{bundle.path}: {problem}") from None
+        for chunk in chunks:
+            late = getattr(source, "backlog_s", 0.0) > MAX_BACKLOG_S
+            yield from map(self._final, live.push(chunk, late=late))
+        yield from map(self._final, live.flush())
+
+    def _final(self, event: Partial | Final) -> Segment | Partial:
+        if isinstance(event, Partial):
+            return event
+        return _utterance(event.segments, event.utterance, self.sample_rate)
+
+    def _for_utterances(self, options: TranscriptionOptions) -> TranscriptionOptions:
+        """Times of segments are those of the utterances, which the cut knows.
+
+        Raises:
+            InputError: when the network has no use for an option.
+        """
+        if options.timestamps == "segment":
+            options = replace(options, timestamps="none")
+        self._recogniser.check(options)
+        return options
+
+    def _cut_by_times(
+        self, chunks: Iterator[FloatArray], options: TranscriptionOptions
+    ) -> Iterator[Segment]:
+        if not isinstance(self._recogniser, Seq2SeqRecogniser):
+            raise InputError("long_form: sequential is for networks that write times; use vad")
+        windows = LongForm(self._recogniser, options)
+        for chunk in chunks:
+            yield from windows.push(chunk)
+        yield from windows.flush()
 
 
-def _tokenizer(bundle: Bundle) -> Detokenizer | CharacterTokenizer:
-    entry = bundle.section("output", RecogniserOutput).tokenizer
-    text, name = bundle.read_text(entry.file), f"{bundle.path}/{entry.file}"
-    if entry.kind == "characters":
-        return CharacterTokenizer.from_json(text, name, entry.word_delimiter, entry.special)
-    return tokenizers.detokenizer_from_json(text, name)
+def _options(
+    return_timestamps: ReturnTimestamps,
+    generation_parameters: Mapping[str, object] | None,
+    language: str | None,
+    task: str,
+    initial_prompt: str | None,
+) -> TranscriptionOptions:
+    return TranscriptionOptions(
+        language=language,
+        task=task,
+        initial_prompt=initial_prompt,
+        timestamps=_timestamps(return_timestamps),
+        generation=GenerationOptions.from_mapping(generation_parameters)
+        if generation_parameters
+        else GREEDY,
+    )
+
+
+def _timestamps(asked: ReturnTimestamps) -> Timestamps:
+    if asked == "word":
+        return "word"
+    if not isinstance(asked, bool):
+        raise InputError(f"return_timestamps: expected True, False or 'word', got {asked!r}")
+    return "segment" if asked else "none"
+
+
+def _utterance(segments: Sequence[Segment], utterance: Utterance, rate: int) -> Segment:
+    """What was recognised in an utterance as one segment, with the times of the stream."""
+    offset_s = utterance.span.start / rate
+    (first, *_) = segments
+    return replace(
+        first,
+        text=" ".join(segment.text for segment in segments),
+        start_s=utterance.speech.start / rate,
+        end_s=utterance.speech.end / rate,
+        words=tuple(
+            Word(word.text, word.start_s + offset_s, word.end_s + offset_s)
+            for segment in segments
+            for word in segment.words
+        ),
+    )
+
+
+def _chunks(segment: Segment, asked: ReturnTimestamps) -> Iterator[Chunk]:
+    """The segment, or its words."""
+    pieces = segment.words if asked == "word" else (segment,)
+    for piece in pieces:
+        yield Chunk(
+            piece.text, (round(piece.start_s, ROUND_DIGITS), round(piece.end_s, ROUND_DIGITS))
+        )

@@ -49,17 +49,22 @@ class VoiceActivityDetection:
     ) -> Iterator[Segment]:
         """The segments of a stream, each as soon as its end is certain."""
         rate = self.sample_rate
-        for span, _ in self.utterances(stream(source, sampling_rate, rate)):
-            yield Segment(round(span.start / rate, 6), round(span.end / rate, 6))
+        for utterance in self.utterances(stream(source, sampling_rate, rate)):
+            start, end = utterance.span
+            yield Segment(round(start / rate, 6), round(end / rate, 6))
 
     def utterances(
         self, chunks: Iterator[FloatArray], config: VadConfig | None = None
     ) -> Iterator[Utterance]:
         """The segments with their samples, from mono chunks at `sample_rate`."""
-        segments = UtteranceStream(config or self.config, self.sample_rate, self.network)
+        segments = self.utterance_stream(config)
         for chunk in chunks:
             yield from segments.push(chunk)
         yield from segments.flush()
+
+    def utterance_stream(self, config: VadConfig | None = None) -> UtteranceStream:
+        """What cuts a stream at `sample_rate` into utterances, chunk by chunk."""
+        return UtteranceStream(config or self.config, self.sample_rate, self.network)
 
     def network(self, waveform: FloatArray, state: FloatArray) -> tuple[float, FloatArray]:
         """(1, context + window), state -> probability of speech, next state."""

@@ -1,0 +1,197 @@
+"""Templates of what may be said, as people type them.
+
+    turn {on|off} the {light|fan}        one of several; what was said is slot "1", and slot "2"
+    set timer for {minutes:1..60}        a number, in digits or in words; slot "minutes"
+    [please] go to the {room}            what may be left out; a list of the caller's, by its name
+    from {start:room} to {goal:room}     the same list twice
+
+    template -> words and choices -> `grammar.py`
+
+Alternatives may hold brackets again. A lone name in braces is that of a list. Punctuation after a
+word is not part of it.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from earlet import schema
+from earlet.decoding.spoken_numbers import MAX_NUMBER
+from earlet.errors import InputError
+
+MAX_CHARS = 10_000  # of a template: what takes ten minutes to say
+MAX_DEPTH = 8  # brackets inside one another
+MAX_PHRASES = 10_000  # of all choices of a template, the numbers of its ranges among them
+CLOSING = {"{": "}", "[": "]"}
+_PUNCTUATION = ".,;:!?"
+_PIECE = re.compile(r"\s*([{}\[\]|]|[^\s{}\[\]|]+)")
+_LIST = re.compile(r"\s*\{\s*(?:([^\W\d]\w*)\s*:)?\s*([^\W\d]\w*)\s*\}")
+_NAME = re.compile(r"\s*([^\W\d]\w*)\s*:")
+_RANGE = re.compile(r"([0-9]{1,9})\.\.([0-9]{1,9})")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of several phrases; () among them stands for what may be left out."""
+
+    phrases: tuple["Phrase", ...]
+    slot: str | None = None  # under what name the answer says which it was
+
+
+Phrase = tuple[str | Choice, ...]  # words as they are typed, and choices
+Lists = Mapping[str, tuple[Phrase, ...]]  # by name, what may stand in their place
+
+
+def read_lists(slots: Mapping[str, object]) -> Lists:
+    """The caller's lists: texts without brackets, ranges among them.
+
+    Raises:
+        InputError: with the name of the list, and the reason.
+    """
+    texts = schema.convert(Mapping[str, tuple[str, ...]], slots, "slots", InputError)
+    return {name: tuple(_read_list(name, values)) for name, values in texts.items()}
+
+
+def _read_list(name: str, values: tuple[str, ...]) -> Iterator[Phrase]:
+    for value in values:
+        words = tuple(filter(None, (word.rstrip(_PUNCTUATION) for word in value.split())))
+        if not words or any(char in "{}[]|" for char in value):
+            raise InputError(f"slots: {name}: expected words without brackets, got {value!r:.60}")
+        yield from _numbers(words)
+    if not values:
+        raise InputError(f"slots: {name}: the list is empty")
+
+
+def parse(template: str, lists: Lists) -> Phrase:
+    """Read a template that may name `lists`.
+
+    Raises:
+        InputError: with the reason.
+    """
+    if not isinstance(template, str):
+        raise InputError(f"expected a text, got {type(template).__name__}")
+    if len(template) > MAX_CHARS:
+        raise InputError(f"expected at most {MAX_CHARS} characters, got {len(template)}")
+    parser = _Parser(template, lists)
+    phrase = parser.phrase(0)
+    if (piece := parser.peek()) is not None:
+        raise parser.error(f"{piece!r} without a bracket that it belongs to")
+    if _may_be_silent(phrase):
+        raise InputError("all of it may be left out" if phrase else "there is no word in it")
+    return phrase
+
+
+class _Parser:
+    """Recursive descent through one template."""
+
+    def __init__(self, template: str, lists: Lists) -> None:
+        self._template = template
+        self._lists = lists
+        self._at = 0  # characters that are read
+        self._slots: list[str] = []
+        self._n_unnamed = 0
+        self._n_phrases = 0
+
+    def phrase(self, depth: int) -> Phrase:
+        """Words and choices, up to what neither begins nor continues a phrase."""
+        items: list[str | Choice] = []
+        while (piece := self.peek()) is not None and piece not in ("|", "}", "]"):
+            if piece in CLOSING:
+                items.append(self._choice(piece, depth + 1))
+            else:
+                self._take()
+                if word := piece.rstrip(_PUNCTUATION):
+                    items.append(word)
+        return tuple(items)
+
+    def peek(self) -> str | None:
+        """The next bracket, bar or word, which is left where it is."""
+        found = _PIECE.match(self._template, self._at)
+        return found[1] if found else None
+
+    def error(self, reason: str) -> InputError:
+        """What is wrong with what comes next."""
+        rest = self._template[self._at :].strip()
+        return InputError(f"at {rest!r:.40}: {reason}")
+
+    def _choice(self, bracket: str, depth: int) -> Choice:
+        if depth > MAX_DEPTH:
+            raise self.error(f"more than {MAX_DEPTH} brackets inside one another")
+        if found := _LIST.match(self._template, self._at):
+            choice = Choice(self._list(found[2]), self._slot(found[1] or found[2]))
+            self._at = found.end()
+            return self._counted(choice)
+        start = self._at
+        self._take()
+        slot = self._slot(self._name()) if bracket == "{" else None
+        phrases = [*self._alternative(depth)]
+        while self.peek() == "|":
+            self._take()
+            phrases += self._alternative(depth)
+        if self.peek() != CLOSING[bracket]:
+            self._at = start
+            raise self.error(f"{bracket!r} without its {CLOSING[bracket]!r}")
+        self._take()
+        return self._counted(Choice((*phrases, ()) if bracket == "[" else tuple(phrases), slot))
+
+    def _counted(self, choice: Choice) -> Choice:
+        self._n_phrases += len(choice.phrases)
+        if self._n_phrases > MAX_PHRASES:
+            raise InputError(f"more than {MAX_PHRASES} alternatives")
+        return choice
+
+    def _alternative(self, depth: int) -> Iterator[Phrase]:
+        """What stands between two bars: a phrase, or a range."""
+        phrase = self.phrase(depth)
+        if _may_be_silent(phrase):
+            raise self.error("an empty alternative before it; what may be left out stands in [ ]")
+        return _numbers(phrase)
+
+    def _list(self, name: str) -> tuple[Phrase, ...]:
+        if name not in self._lists:
+            known = schema.nearest(name, self._lists) if self._lists else "; there are none"
+            raise self.error(f"there is no list {name!r} in slots{known}")
+        return self._lists[name]
+
+    def _name(self) -> str | None:
+        """The name before the alternatives, where there is one."""
+        if found := _NAME.match(self._template, self._at):
+            self._at = found.end()
+            return found[1]
+        return None
+
+    def _slot(self, name: str | None) -> str:
+        """A name for a slot: the given one, or the next number."""
+        if name is None:
+            self._n_unnamed += 1
+            name = str(self._n_unnamed)
+        if name in self._slots:
+            raise self.error(f"a second slot {name!r}; call one of them {{other:...}}")
+        self._slots.append(name)
+        return name
+
+    def _take(self) -> None:
+        if found := _PIECE.match(self._template, self._at):
+            self._at = found.end()
+
+
+def _numbers(phrase: Phrase) -> Iterator[Phrase]:
+    """As many phrases as a range has numbers; any other phrase is itself."""
+    word = phrase[0] if len(phrase) == 1 else None
+    found = _RANGE.fullmatch(word) if isinstance(word, str) else None
+    if not found:
+        yield phrase
+        return
+    first, last = int(found[1]), int(found[2])
+    if not first <= last <= MAX_NUMBER or last - first >= MAX_PHRASES:
+        raise InputError(
+            f"{word}: expected a range that goes up, of at most {MAX_PHRASES} numbers, "
+            f"to {MAX_NUMBER} at most"
+        )
+    for number in range(first, last + 1):
+        yield (str(number),)
+
+
+def _may_be_silent(phrase: Phrase) -> bool:
+    """Whether nothing at all would do."""
+    return all(isinstance(item, Choice) and () in item.phrases for item in phrase)

@@ -1,0 +1,320 @@
+"""Partial results with a network and recognisers that are made up: what is said is known."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from earlet.arrays import FloatArray
+from earlet.decoding.options import GREEDY, GenerationOptions
+from earlet.decoding.recogniser import PLAIN, Segment, TranscriptionOptions
+from earlet.results import Partial
+from earlet.streaming.partials import INTERVAL_S, Agreement, Final, LiveTranscriber
+from earlet.streaming.vad import UtteranceStream, VadConfig
+
+RATE, WINDOW = 16_000, 512
+CONFIG = VadConfig(
+    window_samples=WINDOW,
+    context_samples=64,
+    state_shape=(1,),
+    threshold=0.5,
+    neg_threshold=0.35,
+    min_speech_ms=200,
+    min_silence_ms=500,
+    speech_pad_ms=200,
+    max_speech_s=6.0,
+    max_silence_ms=1500,
+)
+WORD = 6_400  # samples that a word takes: 0.4 s
+WRONG = 50  # what a word is taken for that was heard in part
+
+
+def network(waveform: FloatArray, state: FloatArray) -> tuple[float, FloatArray]:
+    """Loudness of the window as its probability."""
+    return float(np.abs(waveform[0, 64:]).mean() > 0.05), state
+
+
+def said(*ids: int) -> FloatArray:
+    """A word each: hundredths of its level; 0 is a second of silence."""
+    lengths = [WORD if i else RATE for i in ids]
+    return np.repeat(np.array(ids, dtype=np.float32) / 100, lengths)
+
+
+class Listener:
+    """Hears what was said, but for a last word that has not ended yet."""
+
+    sample_rate = RATE
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[TranscriptionOptions, tuple[int, ...]]] = []
+
+    def check(self, options: TranscriptionOptions) -> None:
+        """Takes any."""
+
+    def recognise(
+        self,
+        waveform: FloatArray,
+        options: TranscriptionOptions = PLAIN,
+        prefix: Sequence[int] = (),
+    ) -> list[Segment]:
+        self.asked.append((options, tuple(prefix)))
+        tokens = self.hear(np.round(100 * waveform).astype(int))
+        tokens = (*prefix, *tokens[len(prefix) :])
+        return [Segment(text=self.text(tokens), tokens=tokens, start_s=0, end_s=0)] * bool(tokens)
+
+    def hear(self, levels: "np.typing.NDArray[np.int_]") -> tuple[int, ...]:
+        ends = [*np.flatnonzero(np.diff(levels)) + 1, len(levels)]
+        runs = [(int(levels[end - 1]), end - start) for start, end in pairwise([0, *ends])]
+        words = [level if length > WORD / 2 else level + WRONG for level, length in runs if level]
+        return tuple(words)
+
+    def text(self, tokens: Sequence[int]) -> str:
+        return " ".join(f"w{token}" for token in tokens)
+
+
+class Guesser(Listener):
+    """Hears something else each time, now and then nothing."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self._generator = np.random.default_rng(seed)
+
+    def hear(self, levels: "np.typing.NDArray[np.int_]") -> tuple[int, ...]:
+        n = int(self._generator.integers(0, 8)) * len(levels) // (4 * RATE)
+        return tuple(self._generator.integers(1, 3, n).tolist())
+
+
+def live(recogniser: Listener, options: TranscriptionOptions = PLAIN) -> LiveTranscriber:
+    return LiveTranscriber(UtteranceStream(CONFIG, RATE, network), recogniser, options)
+
+
+def events(
+    recogniser: Listener, waveform: FloatArray, cuts: Sequence[int] = (), *, late: bool = False
+) -> list[Partial | Final]:
+    transcriber = live(recogniser)
+    parts = np.split(waveform, cuts)
+    pushed = [event for part in parts for event in transcriber.push(part, late=late)]
+    return [*pushed, *transcriber.flush()]
+
+
+def texts(found: Sequence[Partial | Final]) -> list[str]:
+    """Of the finals."""
+    return [e.segments[0].text for e in found if isinstance(e, Final)]
+
+
+SPEECH = said(0, 11, 12, 13, 14, 15, 16, 0, 21, 22, 23, 0, 0)
+
+
+def test_an_utterance_grows_word_by_word_until_it_is_final() -> None:
+    found = events(Listener(), said(0, 11, 12, 13, 14, 15, 0))
+    partials = [(e.text, e.stable) for e in found if isinstance(e, Partial)]
+    # Every half second, each up to the last whole window.
+    assert partials == [
+        ("w11 w62", ""),
+        ("w11 w12 w63", ""),
+        ("w11 w12 w13 w14", "w11"),
+        ("w11 w12 w13 w14 w15", "w11 w12 w13"),
+        ("w11 w12 w13 w14 w15", "w11 w12 w13 w14"),
+    ]
+    assert texts(found) == ["w11 w12 w13 w14 w15"]
+
+
+def test_times_are_those_of_the_speech() -> None:
+    found = events(Listener(), SPEECH)
+    first = next(e for e in found if isinstance(e, Partial))
+    assert first.timestamp == pytest.approx((1.0, 1.5), abs=WINDOW / RATE)
+    final = next(e for e in found if isinstance(e, Final))
+    assert [s / RATE for s in final.utterance.speech] == pytest.approx([1.0, 3.4], abs=0.04)
+
+
+@settings(max_examples=20)
+@given(st.lists(st.integers(0, len(SPEECH)), max_size=20).map(sorted))
+def test_any_chunking_gives_the_same(cuts: list[int]) -> None:
+    assert same(events(Listener(), SPEECH, cuts), events(Listener(), SPEECH))
+
+
+def same(one: Sequence[Partial | Final], other: Sequence[Partial | Final]) -> bool:
+    """But for the samples, which an array does not compare."""
+
+    def bare(found: Sequence[Partial | Final]) -> list[object]:
+        return [(e.utterance.span, e.segments) if isinstance(e, Final) else e for e in found]
+
+    return bare(one) == bare(other)
+
+
+def test_finals_are_those_that_a_file_gives() -> None:
+    stream = UtteranceStream(CONFIG, RATE, network)
+    whole = [*stream.push(SPEECH), *stream.flush()]
+    offline = [Listener().recognise(u.waveform)[0].text for u in whole]
+    assert (
+        texts(events(Listener(), SPEECH)) == offline == ["w11 w12 w13 w14 w15 w16", "w21 w22 w23"]
+    )
+
+
+def test_who_is_late_gets_the_finals_and_nothing_else() -> None:
+    found = events(Listener(), SPEECH, late=True)
+    assert all(isinstance(e, Final) for e in found)
+    assert texts(found) == texts(events(Listener(), SPEECH))
+
+
+def test_who_catches_up_gets_partial_results_again() -> None:
+    transcriber = live(Listener())
+    waveform = said(0, 11, 12, 13, 14, 15, 16)
+    assert transcriber.push(waveform[: 2 * RATE], late=True) == []
+    assert len(transcriber.push(waveform[2 * RATE :])) > 1
+
+
+@pytest.mark.parametrize("max_speech_s", [1.5, 3.0, 6.0])
+@given(seed=st.integers(0, 1000), ids=st.lists(st.integers(0, 4), max_size=30))
+@settings(max_examples=60)
+def test_what_is_promised_is_never_withdrawn_whatever_the_recogniser_does(
+    max_speech_s: float, seed: int, ids: list[int]
+) -> None:
+    config = replace(CONFIG, max_speech_s=max_speech_s)
+    transcriber = LiveTranscriber(UtteranceStream(config, RATE, network), Guesser(seed))
+    waveform = said(*(10 * i for i in ids))
+    stable = ""
+    for event in [*transcriber.push(waveform), *transcriber.flush()]:
+        text = event.text if isinstance(event, Partial) else event.segments[0].text
+        assert f"{text} ".startswith(f"{stable} " if stable else "")
+        if isinstance(event, Partial):
+            assert text.startswith(event.stable)
+            assert event.stable.startswith(stable)
+        stable = event.stable if isinstance(event, Partial) else ""
+
+
+def test_a_final_that_would_break_a_promise_is_made_again_and_told() -> None:
+    class Doubter(Listener):
+        """Changes its mind about the first word when all has been said."""
+
+        def hear(self, levels: "np.typing.NDArray[np.int_]") -> tuple[int, ...]:
+            first, *rest = super().hear(levels)
+            return (first if levels[-1600:].any() else 99, *rest)
+
+    recogniser = Doubter()
+    found = events(recogniser, said(0, 11, 12, 13, 14, 15, 0))
+    assert texts(found) == ["w11 w12 w13 w14 w15"]
+    assert [prefix for _, prefix in recogniser.asked[-2:]] == [(), (11, 12, 13, 14)]
+
+
+def test_a_promise_is_kept_even_if_the_recogniser_takes_all_of_it_back() -> None:
+    class Denier(Listener):
+        """Believes in the end that nobody spoke, whatever it is told."""
+
+        def recognise(
+            self,
+            waveform: FloatArray,
+            options: TranscriptionOptions = PLAIN,
+            prefix: Sequence[int] = (),
+        ) -> list[Segment]:
+            whole = not np.abs(waveform[-1600:]).any()
+            return [] if whole else super().recognise(waveform, options, prefix)
+
+    found = events(Denier(), said(0, 11, 12, 13, 14, 15, 0))
+    assert texts(found) == ["w11 w12 w13"]
+
+
+def test_an_utterance_that_is_cut_for_its_length_breaks_no_promise() -> None:
+    recogniser = Listener()  # never changes its mind about a word that it has heard whole
+    found = events(recogniser, said(0, *range(10, 50), 0))  # 16 s without a pause
+    assert [e.utterance.ending for e in found if isinstance(e, Final)][:3] == ["length"] * 3
+    assert max(len(e.stable.split()) for e in found if isinstance(e, Partial)) >= 4
+    assert [prefix for options, prefix in recogniser.asked if options == PLAIN and prefix] == []
+
+
+def test_where_nothing_was_said_after_all_what_was_shown_is_withdrawn() -> None:
+    class Unsure(Listener):
+        def hear(self, levels: "np.typing.NDArray[np.int_]") -> tuple[int, ...]:
+            return super().hear(levels)[:1] if levels[-1600:].any() else ()
+
+    found = events(Unsure(), said(0, 11, 11, 0))
+    assert [e.text for e in found if isinstance(e, Partial)] == ["w11", ""]
+    assert texts(found) == []
+
+
+def test_in_a_pause_nothing_is_decoded_again() -> None:
+    recogniser = Listener()
+    transcriber = live(recogniser)
+    transcriber.push(said(0, 11, 12))
+    before = len(recogniser.asked)
+    transcriber.push(np.zeros(int(0.4 * RATE), dtype=np.float32))  # the utterance is open still
+    assert len(recogniser.asked) <= before + 1  # for what was said since the last time
+    after = len(recogniser.asked)
+    transcriber.push(said(0, 0, 0, 0))
+    assert len(recogniser.asked) == after + 1  # the final
+
+
+def test_what_is_too_short_to_be_certain_is_not_shown() -> None:
+    waveform = np.concatenate([said(0, 11)[: RATE + 2000], said(0, 0, 0)])
+    assert events(Listener(), waveform) == []
+
+
+def test_partial_results_are_greedy_and_finals_as_was_asked() -> None:
+    recogniser = Listener()
+    asked = TranscriptionOptions(
+        language="en", timestamps="word", generation=GenerationOptions(num_beams=5)
+    )
+    transcriber = live(recogniser, asked)
+    transcriber.push(SPEECH)
+    finals = [options for options, _ in recogniser.asked if options == asked]
+    others = [options for options, _ in recogniser.asked if options != asked]
+    assert len(finals) == 2
+    assert {(o.language, o.timestamps, o.generation) for o in others} == {("en", "none", GREEDY)}
+
+
+def test_after_a_flush_time_begins_again() -> None:
+    transcriber = live(Listener())
+    waveform = said(0, 11, 12, 13)
+    first = [*transcriber.push(waveform), *transcriber.flush()]
+    assert same(first, [*transcriber.push(waveform), *transcriber.flush()])
+
+
+def test_an_hour_of_speech_and_pauses_keeps_one_utterance() -> None:
+    stream = UtteranceStream(CONFIG, RATE, network)
+    transcriber = LiveTranscriber(stream, Listener())
+    for _ in range(200):
+        transcriber.push(said(11, 12, 13, 14, 15, 16, 0), late=True)
+        assert sum(len(block) for block in stream._kept) <= CONFIG.max_speech_s * RATE
+
+
+PIECES = {
+    1: " the",
+    2: " cat",
+    3: " sat",
+    4: "urday",
+    5: " on",
+    6: ".",
+    7: "猫",
+    8: "が",
+    9: "居る",
+}
+
+
+@pytest.mark.parametrize(
+    ("decodes", "promised"),
+    [
+        ([(1, 2, 3)], ()),  # one decode is no agreement
+        ([(1, 2, 3), (1, 2, 3, 5)], (1, 2)),  # the last word that both have may go on
+        ([(1, 2, 3), (1, 2, 3, 4)], (1, 2)),  # as it does here
+        ([(1, 2, 6), (1, 2, 3)], (1,)),  # a full stop is part of its word
+        ([(1, 2, 3), (2, 2, 3)], ()),
+        ([(1, 2, 3, 5), (1, 2, 3, 5), (1, 2, 3)], (1, 2, 3)),  # what is promised stays
+        ([(7, 8, 9), (7, 8, 9)], ()),  # no spaces, no words
+        ([(), ()], ()),
+    ],
+)
+def test_words_that_two_successive_decodes_agree_on_are_promised(
+    decodes: list[tuple[int, ...]], promised: tuple[int, ...]
+) -> None:
+    agreement = Agreement(lambda tokens: "".join(PIECES[token] for token in tokens))
+    for tokens in decodes:
+        agreement.add(tokens)
+    assert agreement.promised == promised
+
+
+def test_the_interval_is_a_whole_number_of_samples() -> None:
+    assert (INTERVAL_S * RATE).is_integer()
