@@ -13,6 +13,7 @@ PACKAGE = Path(earlet.__file__).parent
 LAYERS = [  # from the top: a module imports from its own layer or from below
     ["__main__"],
     ["cli"],
+    ["jobs"],
     ["__init__"],
     ["verify"],
     ["tasks"],
@@ -40,8 +41,11 @@ OWNERS = {  # the only modules that may import these
     "yaml": {"schema.py"},
     "threading": {"audio/microphone.py"},
     "queue": {"audio/microphone.py"},
+    "ray": {"jobs/cluster.py"},
+    "multiprocessing": {"jobs/local.py"},
+    "fcntl": {"jobs/output.py"},
     "asyncio": set(),
-    "socket": set(),
+    "socket": {"jobs/cluster.py"},
     "pickle": set(),
     "subprocess": set(),
     "earlet_quantize": set(),
@@ -114,7 +118,10 @@ def test_a_library_has_one_owner(module: str) -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["onnxruntime", "ai_edge_litert", "tflite_runtime", "sounddevice", "soundfile", "soxr", "PIL"],
+    [
+        *("onnxruntime", "ai_edge_litert", "tflite_runtime"),
+        *("sounddevice", "soundfile", "soxr", "PIL", "ray"),
+    ],
 )
 def test_heavy_libraries_are_imported_only_when_they_are_used(module: str) -> None:
     for path in modules():

@@ -5,6 +5,32 @@ from collections.abc import Iterable
 
 from earlet.results import Chunk
 
+# What viewers can read, after Netflix' Timed Text Style Guide (general requirements, and English).
+MAX_CUE = 84  # characters: two lines of 42
+MAX_CUE_S = 7.0  # seconds
+MAX_PAUSE_S = 1.0  # seconds of silence that one cue stays over
+
+
+def cues(words: Iterable[Chunk]) -> list[Chunk]:
+    """Words joined to cues of at most MAX_CUE characters and MAX_CUE_S; a longer word is alone."""
+    cues: list[Chunk] = []
+    for word in words:
+        if cues and _fits(cues[-1], word):
+            start_s, _ = cues[-1].timestamp
+            cues[-1] = Chunk(f"{cues[-1].text} {word.text}", (start_s, word.timestamp[1]))
+        else:
+            cues.append(word)
+    return cues
+
+
+def _fits(cue: Chunk, word: Chunk) -> bool:
+    start_s, end_s = cue.timestamp
+    return (
+        len(cue.text) + 1 + len(word.text) <= MAX_CUE
+        and word.timestamp[1] - start_s <= MAX_CUE_S
+        and word.timestamp[0] - end_s <= MAX_PAUSE_S
+    )
+
 
 def srt(chunks: Iterable[Chunk]) -> str:
     """Numbered cues, times as 00:00:01,500."""

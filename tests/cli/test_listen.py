@@ -8,6 +8,7 @@ import pty
 import subprocess
 import wave
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,58 @@ def test_a_transcript_is_a_line_an_utterance(call: Call, clip: Path) -> None:
     _, out, _ = call("listen", "--bundle", "moonshine-tiny-en", "--source", str(clip))
     (line,) = out.splitlines()
     assert " s  Mr. Quilter" in line
+
+
+PARTIALS = ["listen", "--partials", "--bundle", "moonshine-tiny-en", "--source"]
+
+
+def test_partial_results_are_json_lines_before_the_final_one(call: Call, clip: Path) -> None:
+    code, out, err = call(*PARTIALS, str(clip), "--json")
+    assert (code, err) == (0, "")
+    *partials, final = [json.loads(line) for line in out.splitlines()]
+    assert final["text"].startswith("Mr. Quilter")
+    assert len(partials) >= 5  # of 5.9 s
+    for event in partials:
+        assert event.keys() == {"partial", "stable", "timestamp"}
+        assert final["text"].startswith(event["stable"])
+    assert partials[-1]["stable"]
+
+
+def test_in_a_pipe_there_are_only_finals(call: Call, clip: Path) -> None:
+    expected = call("listen", "--bundle", "moonshine-tiny-en", "--source", str(clip))
+    assert call(*PARTIALS, str(clip)) == expected
+
+
+def test_on_a_terminal_partial_results_are_drawn_over_each_other(run: Run, clip: Path) -> None:
+    ours, theirs = pty.openpty()
+    result = run(*PARTIALS, str(clip), stdout=theirs, env={"COLUMNS": "40"})
+    os.close(theirs)
+    *drawn, end = read_terminal(ours).split("\r\x1b[K")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert len(drawn) >= 5
+    assert all("\n" not in line for line in drawn)
+    codes = len("\x1b[2m\x1b[22m")
+    assert all(len(line) - codes < 40 for line in drawn)
+    assert end.count("\n") == 1
+    assert " s  Mr. Quilter" in end
+
+
+def read_terminal(ours: int) -> str:
+    """All that was written to it."""
+    written = b""
+    with suppress(OSError):  # a terminal's way to end
+        while piece := os.read(ours, 4096):
+            written += piece
+    os.close(ours)
+    return written.decode()
+
+
+@pytest.mark.parametrize("bundle", ["commands-en", "vad"])
+def test_partial_results_of_what_does_not_transcribe_are_refused(
+    refused: Callable[..., str], clip: Path, bundle: str
+) -> None:
+    argv = ["listen", "--partials", "--bundle", bundle, "--source", str(clip)]
+    assert refused(*argv) == f"--partials: {bundle} does not transcribe"
 
 
 @pytest.mark.parametrize("extra", [b"", b"\x01"])

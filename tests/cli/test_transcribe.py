@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from earlet.cli.transcribe import _write
-from earlet.errors import InputError
+from earlet.jobs.output import RECORD
 
 Call = Callable[..., tuple[int, str, str]]
 SRT_CUE = re.compile(
@@ -77,21 +76,28 @@ def test_segments_are_lines_with_their_times(call: Call, clip: Path, silence: Pa
     assert re.fullmatch(r" +\d+\.\d\d - +\d+\.\d\d s  Mr\. Quilter.*", line)
 
 
-def test_inputs_that_fail_are_named_and_the_others_done(
+def test_inputs_that_fail_are_named_at_once_and_in_the_summary_and_the_others_done(
     call: Call, clip: Path, silence: Path, tmp_path: Path
 ) -> None:
     text = tmp_path / "text.wav"
     text.write_text("no sound")
+    empty = tmp_path / "empty"
+    empty.mkdir()
     code, out, err = call(
-        "transcribe", "nowhere.wav", str(silence), str(text), str(clip), str(tmp_path)
+        "transcribe", "nowhere.wav", str(silence), str(text), str(clip), str(empty)
     )
     assert code == 1
     assert [line.split(": ")[0] for line in out.splitlines()] == [str(silence), str(clip)]
-    assert [line.split(": ")[:2] for line in err.splitlines()] == [
+    *told, summary, first, second, third = err.splitlines()
+    assert [line.split(": ")[:2] for line in told] == [
+        ["earlet", str(empty)],
         ["earlet", "nowhere.wav"],
         ["earlet", str(text)],
-        ["earlet", str(tmp_path)],
     ]
+    assert re.fullmatch(
+        r"earlet: 4 files, 0:07 of audio in \d+:\d\d \(\d+\.\dx\), 3 failed:", summary
+    )
+    assert [f"earlet: {line.removeprefix('  ')}" for line in (first, second, third)] == told
 
 
 @pytest.mark.parametrize(
@@ -103,12 +109,12 @@ def test_odd_names_print_on_one_line_in_any_format(
     monkeypatch.chdir(tmp_path)
     shutil.copy(silence, tmp_path / name)
     code, out, err = call("transcribe", "--", name, name)
-    assert (code, err, out.count("\n")) == (0, "", 2)
+    assert (code, err.count("\n"), out.count("\n")) == (0, 1, 2)
     _, out, _ = call("transcribe", "--format", "json", "--", name)
     assert json.loads(out)["path"] == name
     code, _, err = call("transcribe", "--format", "json", "--out", "texts", "--", name)
     assert (code, err) == (0, "")
-    (written,) = (tmp_path / "texts").iterdir()
+    (written,) = (tmp_path / "texts").glob("[!.]*")
     assert json.loads(written.read_text(encoding="utf-8"))["path"] == name
 
 
@@ -127,8 +133,8 @@ def test_out_gets_a_file_for_each_input(
 ) -> None:
     out = tmp_path / "a" / "b"
     code, printed, err = call("transcribe", "--out", str(out), str(clip), str(silence))
-    assert (code, printed, err) == (0, "", "")
-    assert sorted(path.name for path in out.iterdir()) == [f"{clip.stem}.txt", "silence.txt"]
+    assert (code, printed, err.count("\n")) == (0, "", 1)
+    assert {path.name for path in out.iterdir()} == {RECORD, f"{clip.stem}.txt", "silence.txt"}
     assert (out / f"{clip.stem}.txt").read_text().startswith("Mr. Quilter")
     assert (out / "silence.txt").read_text() == "\n"
 
@@ -150,17 +156,18 @@ def test_two_inputs_for_one_file_are_refused_before_any_work(
     refused: Callable[..., str], clip: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    same = f"--out: two of the inputs would be written to {out / clip.stem}.txt"
-    assert refused("transcribe", "--out", str(out), str(clip), str(clip)) == same
-    assert refused("transcribe", "--out", str(out), str(clip), f"/{clip.stem}.flac") == same
-    assert list(out.iterdir()) == []
+    line = refused("transcribe", "--out", str(out), str(clip), str(clip))
+    assert line.startswith(
+        f"--out: {clip} and {clip} would both be written to {out / clip.name}.txt"
+    )
+    assert not out.exists()
 
 
 def test_out_that_is_a_file_is_refused(
     refused: Callable[..., str], silence: Path, clip: Path
 ) -> None:
     line = refused("transcribe", "--out", str(silence), str(clip))
-    assert line == f"--out {silence}: cannot be made a folder: File exists"
+    assert line == f"--out {silence}: cannot be used: File exists"
 
 
 def test_a_text_that_cannot_be_written_is_a_failed_input_and_leaves_nothing(
@@ -170,8 +177,12 @@ def test_a_text_that_cannot_be_written_is_a_failed_input_and_leaves_nothing(
     (out / "silence.txt").mkdir(parents=True)  # a folder in the way
     code, _, err = call("transcribe", "--out", str(out), str(silence), str(clip))
     assert code == 1
-    assert err == f"earlet: {out}/silence.txt: cannot be written: Is a directory\n"
-    assert sorted(path.name for path in out.iterdir()) == [f"{clip.stem}.txt", "silence.txt"]
+    assert err.startswith(f"earlet: {out}/silence.txt: cannot be written: Is a directory\n")
+    assert {path.name for path in out.iterdir()} == {
+        RECORD,
+        f"{clip.stem}.txt",
+        "silence.txt",
+    }
 
 
 def test_a_name_too_long_with_its_suffix_is_a_failed_input(
@@ -182,21 +193,7 @@ def test_a_name_too_long_with_its_suffix_is_a_failed_input(
     code, out, err = call("transcribe", "--format", "json", "--out", str(tmp_path), str(path))
     assert (code, out) == (1, "")
     assert err.endswith(".json: cannot be written: File name too long\n")
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_reader_never_sees_half_a_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "x.txt"
-    path.write_text("of yesterday")
-
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(InputError, match=r"x\.txt: cannot be written: No space left on device"):
-        _write(path, "of today")
-    assert path.read_text() == "of yesterday"
-    assert list(tmp_path.iterdir()) == [path]
+    assert {entry.name for entry in tmp_path.iterdir()} == {path.name, RECORD}
 
 
 @pytest.mark.parametrize("kind", ["srt", "vtt"])
@@ -208,3 +205,38 @@ def test_subtitles_without_times_are_refused(refused: Callable[..., str], kind: 
 def test_a_bundle_for_another_task_is_refused(refused: Callable[..., str], clip: Path) -> None:
     line = refused("transcribe", "--bundle", "vad", str(clip))
     assert "a bundle for voice-activity-detection, not for automatic-speech-recognition" in line
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        (["--resume"], "--resume goes on with what is in --out DIR, and there is no --out"),
+        (["--jobs", "0"], "--jobs: expected 1 to 256, got 0"),
+        (["--language", "tlh"], "language: there is no 'tlh'; this network"),
+        (["--bundle", "vad", "--out", "x"], "a bundle for voice-activity-detection, not for "),
+        (["--bundle", "nothing"], "no bundle named 'nothing' in "),
+    ],
+)
+@pytest.mark.parametrize("jobs", [[], ["--jobs", "2"]])
+def test_what_no_file_can_be_done_with_is_refused_before_the_first(
+    refused: Callable[..., str],
+    clip: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    argv: list[str],
+    expected: str,
+    jobs: list[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert expected in refused("transcribe", *jobs, *argv, str(clip))
+
+
+def test_in_several_processes_results_come_in_the_order_of_the_inputs(
+    call: Call, clip: Path, silence: Path
+) -> None:
+    inputs = [str(clip), str(silence), str(clip), "nowhere.wav", str(silence)]
+    alone, together = (call("transcribe", "--jobs", jobs, *inputs) for jobs in ("1", "2"))
+    assert together[:2] == alone[:2]
+    assert [line.split(": ")[0] for line in alone[1].splitlines()] == [
+        *(str(clip), str(silence), str(clip), str(silence))
+    ]

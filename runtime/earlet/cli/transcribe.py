@@ -1,25 +1,26 @@
-"""`earlet transcribe`: sound files to text, JSON or subtitles."""
+"""`earlet transcribe`: sound files to text, JSON or subtitles; a few, or folders full of them."""
 
 import argparse
-import json
-import os
+import hashlib
 import sys
-from collections.abc import Iterator
-from contextlib import suppress
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections import defaultdict
+from collections.abc import Generator, Iterator
+from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import asdict, fields
+from typing import Any
 
-from earlet import subtitles
-from earlet.arrays import FloatArray
-from earlet.audio.file import AudioFile
-from earlet.cli.listen import line
-from earlet.cli.progress import Progress
-from earlet.errors import EarletError, InputError, printable
-from earlet.results import Chunk, Transcript
-from earlet.tasks import pipeline
+from earlet.cli.program import DONE, FAILED
+from earlet.cli.progress import Progress, clock
+from earlet.errors import InputError, printable
+from earlet.files import read_plain
+from earlet.jobs.output import claimed
+from earlet.jobs.plan import Item, Settings, plan
+from earlet.jobs.worker import Outcome
+from earlet.tasks import load
 
-if TYPE_CHECKING:
-    from earlet.tasks.speech_recognition import SpeechRecognition
+MAX_JOBS = 256  # as many as threads
+MAX_LIST = 1_000_000  # bytes; ten thousand words take some hundreds of thousands
+DEFAULTS = Settings()
 
 
 def add_to(commands: Any) -> None:
@@ -29,98 +30,184 @@ def add_to(commands: Any) -> None:
         help="sound files to text",
         description="Transcribe sound files of any length, format and sample rate.",
     )
-    parser.add_argument("paths", metavar="PATH", nargs="+", help="sound files")
     parser.add_argument(
-        "--bundle", metavar="B", help="a name or a path (default: moonshine-tiny-en)"
+        "paths",
+        metavar="PATH",
+        nargs="+",
+        help="sound files, and folders for all sound files in them and below",
     )
-    parser.add_argument("--format", choices=("txt", "json", "srt", "vtt"), default="txt")
-    parser.add_argument(
-        "--timestamps",
-        choices=("none", "segment"),
-        help="with txt and json: where each utterance lies (default: none)",
-    )
-    parser.add_argument("--out", metavar="DIR", help="write one file for each input there")
-    parser.add_argument("--threads", metavar="N", type=int, default=1, help="default: 1")
+    _add_recognition(parser)
+    _add_output(parser)
+    _add_work(parser)
     parser.set_defaults(run=run)
 
 
+def _add_recognition(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("recognition").add_argument
+    add(
+        "--bundle",
+        metavar="B",
+        default=DEFAULTS.bundle,
+        help=f"a name or a path (default: {DEFAULTS.bundle})",
+    )
+    add("--language", metavar="L", help='what is spoken, "en"; default: the network finds out')
+    add("--task", choices=("transcribe", "translate"), default=DEFAULTS.task)
+    add("--initial-prompt", metavar="TEXT", help="text that is taken to have been said before")
+    add("--hotwords", metavar="FILE", help="words to listen for, one a line")
+    add("--long-form", choices=("vad", "sequential"), default=DEFAULTS.long_form)
+    add("--num-beams", metavar="N", type=int, help="beam search")
+    add(
+        "--temperature",
+        metavar="T",
+        type=float,
+        help="draw at random, but always the same",
+    )
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("output").add_argument
+    add("--format", choices=("txt", "json", "srt", "vtt"), default=DEFAULTS.format)
+    add(
+        "--timestamps",
+        choices=("none", "segment", "word"),
+        help="of what the times are written; by word, subtitles are cut to a readable length "
+        "(default: none; segment in subtitles)",
+    )
+    add("--out", metavar="DIR", help="write one file for each input there; folders keep their tree")
+    add("--resume", action="store_true", help="leave out what an earlier run has finished in --out")
+
+
+def _add_work(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("work").add_argument
+    add(
+        "--jobs",
+        metavar="N",
+        type=int,
+        help="processes, each with a bundle of its own in memory (default: 1; of a cluster: all)",
+    )
+    add("--threads", metavar="N", type=int, default=1, help="of each process (default: 1)")
+    add("--ray", metavar="ADDRESS|local", help="have a Ray cluster do it, or one made for it here")
+
+
 def run(arguments: argparse.Namespace) -> int:
-    """Transcribe every file; those that cannot be read are named on stderr, the others done."""
+    """Transcribe every file; those that cannot be are named on stderr, the others done."""
+    settings = _settings(arguments)
+    items, failures = plan(arguments.paths, arguments.out, settings.format)
+    for failure in failures:
+        _tell(failure)
+    with (
+        _claimed(arguments, items, settings) as todo,
+        Progress(len(todo)) as progress,
+        closing(_outcomes(arguments, todo, settings, progress)) as outcomes,
+    ):
+        n_before = n_done = len(items) - len(todo)
+        for outcome in outcomes:
+            progress.wipe()
+            if outcome.error is None:
+                n_done += 1
+                print(_shown(outcome, settings, len(items)), end="", flush=True)
+            else:
+                _tell(outcome.error)
+                failures.append(outcome.error)
+            progress.finished(outcome)
+            if outcome.disk_full:
+                progress.wipe()
+                _tell(f"{n_done} of {len(items)} files are done; make room and --resume")
+                return FAILED
+    if len(items) + len(failures) > 1:
+        _tell(_summary(len(items), n_before, progress, failures))
+    return FAILED if failures else DONE
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
     if arguments.format in ("srt", "vtt") and arguments.timestamps == "none":
         raise InputError(f"{arguments.format} cannot be written with --timestamps none")
-    outputs = _outputs(arguments)
-    recogniser = pipeline(
-        "automatic-speech-recognition", arguments.bundle, threads=arguments.threads
-    )
-    failed = 0
-    for path in arguments.paths:
-        try:
-            text = _format(path, list(_transcribe(recogniser, path)), arguments)
-            if path in outputs:
-                _write(outputs[path], text)
-        except EarletError as problem:
-            print(f"earlet: {problem}", file=sys.stderr)
-            failed += 1
-            continue
-        if path not in outputs:
-            print(text, end="", flush=True)
-    return 1 if failed else 0
+    if arguments.resume and arguments.out is None:
+        raise InputError("--resume goes on with what is in --out DIR, and there is no --out")
+    if arguments.jobs is not None and not 1 <= arguments.jobs <= MAX_JOBS:
+        raise InputError(f"--jobs: expected 1 to {MAX_JOBS}, got {arguments.jobs}")
+    asked = {field.name: getattr(arguments, field.name) for field in fields(Settings)}
+    asked["hotwords"] = () if arguments.hotwords is None else _lines(arguments.hotwords)
+    if arguments.timestamps is None:
+        asked["timestamps"] = "segment" if arguments.format in ("srt", "vtt") else "none"
+    return Settings(**asked)
 
 
-def _transcribe(recogniser: "SpeechRecognition", path: str) -> Iterator[Chunk]:
-    with AudioFile(path, recogniser.sample_rate) as file, Progress(path, file.duration_s) as bar:
-
-        def heard() -> Iterator[FloatArray]:
-            for chunk in file:
-                yield chunk
-                bar.advance(len(chunk) / recogniser.sample_rate)
-
-        yield from recogniser.listen(heard())
-
-
-def _format(path: str, chunks: list[Chunk], arguments: argparse.Namespace) -> str:
-    if arguments.format == "srt":
-        return subtitles.srt(chunks)
-    if arguments.format == "vtt":
-        return subtitles.vtt(chunks)
-    timed = arguments.timestamps == "segment"
-    text = " ".join(chunk.text for chunk in chunks)
-    if arguments.format == "json":
-        result = Transcript(text, tuple(chunks) if timed else None)
-        return json.dumps({"path": path, **result.to_json()}) + "\n"
-    named = len(arguments.paths) > 1 and arguments.out is None
-    if timed:
-        lines = [f"{line(chunk)}\n" for chunk in chunks]
-        return "".join([f"{printable(path)}\n", *lines] if named else lines)
-    return f"{printable(path)}: {text}\n" if named else f"{text}\n"
+def _lines(path: str) -> tuple[str, ...]:
+    """The lines of a list, which go to all processes: the file itself may be on this machine only."""
+    data = read_plain(path, MAX_LIST + 1, "a list of words", InputError)
+    if len(data) > MAX_LIST:
+        raise InputError(f"{path}: expected a list of words of at most {MAX_LIST} bytes, got more")
+    try:
+        return tuple(data.decode("utf-8").splitlines())
+    except UnicodeDecodeError as problem:
+        raise InputError(f"{path}: not UTF-8 at byte {problem.start}") from None
 
 
-def _outputs(arguments: argparse.Namespace) -> dict[str, Path]:
-    """Where each input's text is to go; empty for stdout."""
+def _claimed(
+    arguments: argparse.Namespace, items: list[Item], settings: Settings
+) -> AbstractContextManager[list[Item]]:
+    """What is to be done, and --out for this run alone."""
     if arguments.out is None:
-        return {}
-    folder = Path(arguments.out)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
-        raise InputError(f"--out {folder}: cannot be made a folder: {problem.strerror}") from None
-    outputs: dict[str, Path] = {}
-    for path in arguments.paths:
-        output = folder / f"{Path(path).stem}.{arguments.format}"
-        if output in outputs.values():
-            raise InputError(f"--out: two of the inputs would be written to {output}")
-        outputs[path] = output
-    return outputs
+        return nullcontext(items)
+    # By its version, for another one may write other texts.
+    manifest = load(settings.bundle).manifest
+    options = asdict(settings) | {"bundle": f"{manifest.name} {manifest.version}"}
+    options["hotwords"] = hashlib.sha256("\n".join(settings.hotwords).encode()).hexdigest()
+    del options["threads"]  # which change nothing but the time that it takes
+    return claimed(arguments.out, items, options, resume=arguments.resume)
 
 
-def _write(path: Path, text: str) -> None:
-    # Written beside and renamed: a reader never sees half of it.
-    partial = path.with_name(f".earlet-{os.getpid()}.partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    except OSError as problem:
-        raise InputError(f"{path}: cannot be written: {problem.strerror}") from None
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
+def _outcomes(
+    arguments: argparse.Namespace, items: list[Item], settings: Settings, progress: Progress
+) -> Generator[Outcome, None, None]:
+    if not items:
+        return
+    # Imported here, for `earlet listen` has no use for what they bring with them.
+    if arguments.ray is None:
+        from earlet.jobs import local
+
+        outcomes = local.run(items, settings, n_workers=arguments.jobs or 1, heard=progress.heard)
+    else:
+        from earlet.jobs import cluster
+
+        outcomes = cluster.run(items, settings, address=arguments.ray, n_workers=arguments.jobs)
+    yield from outcomes if arguments.out is not None else _in_order(items, outcomes)
+
+
+def _in_order(items: list[Item], outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
+    """The outcomes in the order of the items; those that come too early are kept back."""
+    early: defaultdict[Item, list[Outcome]] = defaultdict(list)  # an item may be there twice
+    for item in items:
+        while not early[item]:
+            outcome = next(outcomes)
+            early[outcome.item].append(outcome)
+        yield early[item].pop()
+
+
+def _shown(outcome: Outcome, settings: Settings, n_files: int) -> str:
+    """What goes to stdout: the text, under its file's name where there are several."""
+    if outcome.text is None:
+        return ""
+    if n_files == 1 or settings.format != "txt":
+        return outcome.text
+    end = ": " if settings.timestamps == "none" else "\n"
+    return f"{printable(outcome.item.source)}{end}{outcome.text}"
+
+
+def _summary(n_files: int, n_before: int, progress: Progress, failures: list[str]) -> str:
+    parts = [f"{n_files} files"]
+    if progress.n_done:
+        rate = progress.audio_s / progress.elapsed_s
+        parts.append(
+            f"{clock(progress.audio_s)} of audio in {clock(progress.elapsed_s)} ({rate:.1f}x)"
+        )
+    if n_before:
+        parts.append(f"{n_before} done before")
+    if failures:
+        parts.append(f"{len(failures)} failed:")
+    return "\n  ".join([", ".join(parts), *failures])
+
+
+def _tell(message: str) -> None:
+    print(f"earlet: {message}", file=sys.stderr)
