@@ -18,6 +18,7 @@ PUBLIC = {
     "EarletError",
     "InputError",
     "ManifestError",
+    "Match",
     "Microphone",
     "MicrophoneError",
     "Partial",

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from earlet.results import Chunk, Classification, Detection, Segment, Transcript
+from earlet.results import Chunk, Classification, Detection, Partial, Segment, Transcript
 
 
 @pytest.mark.parametrize(
@@ -13,6 +13,10 @@ from earlet.results import Chunk, Classification, Detection, Segment, Transcript
     [
         (Classification("go", 0.5), '{"label": "go", "score": 0.5}'),
         (Chunk("hello", (0.5, 1.25)), '{"text": "hello", "timestamp": [0.5, 1.25]}'),
+        (
+            Partial("hello you", "hello", (0.5, 1.25)),
+            '{"partial": "hello you", "stable": "hello", "timestamp": [0.5, 1.25]}',
+        ),
         (Transcript("hello"), '{"text": "hello"}'),
         (Transcript("", ()), '{"text": "", "chunks": []}'),
         (
@@ -28,7 +32,7 @@ from earlet.results import Chunk, Classification, Detection, Segment, Transcript
     ],
 )
 def test_a_result_is_this_json(
-    result: Classification | Chunk | Transcript | Segment | Detection, expected: str
+    result: Classification | Chunk | Partial | Transcript | Segment | Detection, expected: str
 ) -> None:
     assert json.dumps(result.to_json()) == expected
 

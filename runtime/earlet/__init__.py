@@ -13,7 +13,7 @@ from earlet.errors import (
     ManifestError,
     MicrophoneError,
 )
-from earlet.results import Chunk, Classification, Detection, Partial, Segment, Transcript
+from earlet.results import Chunk, Classification, Detection, Match, Partial, Segment, Transcript
 from earlet.tasks import load, pipeline
 
 __version__ = "0.1.0"
@@ -31,6 +31,7 @@ __all__ = [
     "EarletError",
     "InputError",
     "ManifestError",
+    "Match",
     "Microphone",
     "MicrophoneError",
     "Partial",

@@ -78,22 +78,30 @@ def test_a_narrow_beam_never_contradicts_the_prefix(seed: int) -> None:
     assert text[: len(prefix)] == prefix
 
 
-def test_a_rule_changes_each_token_once_however_long_it_lasts() -> None:
-    bonus, favoured = 1.5, 2
+def word_of_two(logits: FloatArray, written: Sequence[int]) -> None:
+    """A bonus for 2 and for a 3 after it; where none follows the first is taken back."""
+    if written and written[-1] == 2:
+        logits -= 1.5
+        logits[3] += 3
+    logits[2] += 1.5
 
-    def favour(logits: FloatArray, written: Sequence[int]) -> None:
-        if written:  # not the first
-            logits[favoured] += bonus
 
-    logprobs = random_logprobs(1, N_OUTPUTS, N_VOCAB)
-    texts = {
-        text: np.log(p) + bonus * text[1:].count(favoured)
-        for text, p in all_texts(logprobs).items()
-    }
+@pytest.mark.parametrize("seed", range(5))
+def test_a_rule_changes_each_token_once_however_long_it_lasts_and_the_end(seed: int) -> None:
+    def change(text: Text) -> float:
+        """By the rule alone; the end is the blank."""
+        total = 0.0
+        for i, token in enumerate((*text, BLANK)):
+            logits = np.zeros(N_VOCAB, dtype=np.float32)
+            word_of_two(logits, text[:i])
+            total += float(logits[token])
+        return total
+
+    logprobs = random_logprobs(seed, N_OUTPUTS, N_VOCAB)
+    texts = {text: np.log(p) + change(text) for text, p in all_texts(logprobs).items()}
     best = max(texts, key=texts.__getitem__)
-    plain, _ = beam_search(logprobs, BLANK, WIDE)
-    text, logprob = beam_search(logprobs, BLANK, WIDE, rules=[favour])
-    assert text == best != plain
+    text, logprob = beam_search(logprobs, BLANK, WIDE, rules=[word_of_two])
+    assert text == best
     assert logprob == pytest.approx(texts[best], abs=1e-5)
 
 

@@ -19,13 +19,14 @@ from earlet.decoding.search import generate
 from earlet.errors import InputError
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "generation"
-EOS, LIMIT, N_VOCAB = 3, 20, 40  # the recipe's
+EOS, LIMIT, N_VOCAB = 3, 20, 61  # the recipe's
 PLAIN = {"num_beams", "early_stopping", "length_penalty", "use_cache"}  # no rule changes the score
 STRATEGIES: dict[str, dict[str, object]] = {
     "greedy": {},
-    "sampling": {"do_sample": True, "seed": 0},
+    "uncached": {"use_cache": False},
+    "sampling": {"do_sample": True, "seed": 0, "temperature": 1.5},
     "beams": {"num_beams": 3},
-    "beam sampling": {"num_beams": 3, "do_sample": True, "seed": 0},
+    "beam sampling": {"num_beams": 3, "do_sample": True, "seed": 0, "temperature": 1.5},
     "groups": {"num_beams": 4, "num_beam_groups": 2, "diversity_penalty": 0.5},
     "contrast": {"penalty_alpha": 0.6, "top_k": 4},
 }
@@ -76,7 +77,9 @@ def test_the_text_is_that_of_transformers(
         assert score == pytest.approx(case["score"], rel=1e-5)
 
 
-@pytest.mark.parametrize("strategy", ["greedy", "sampling", "beams", "beam sampling", "groups"])
+@pytest.mark.parametrize(
+    "strategy", ["greedy", "uncached", "sampling", "beams", "beam sampling", "groups"]
+)
 def test_what_was_fed_before_is_a_part_of_the_prompt(strategy: str, toy: Any) -> None:
     options = {**STRATEGIES[strategy], "max_length": 12, "min_length": 12}
     decoder = toy.decoder()
@@ -120,8 +123,8 @@ def test_a_text_ends_where_rules_forbid_all(options: dict[str, object], toy: Any
 @every_strategy
 def test_a_text_that_repeats_itself_is_cut(options: dict[str, object], toy: Any) -> None:
     def again(logits: FloatArray, written: Sequence[int]) -> None:
-        logits[EOS] = -np.inf
-        logits[5 + len(written) % 2] += 100
+        token = 5 + len(written) % 2
+        logits[:token] = logits[token + 1 :] = -np.inf
 
     def stop(written: Sequence[int]) -> int | None:
         return loops.stuck(written, full=True)

@@ -1,4 +1,4 @@
-"""The greedy loop over the graphs' contract, with networks that can be followed by hand."""
+"""Texts over the graphs' contract, with networks that can be followed by hand."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,8 +8,13 @@ import pytest
 
 from earlet.arrays import AnyArray
 from earlet.backends import TensorSpec
+from earlet.decoding.hypothesis import Hypothesis
+from earlet.decoding.options import GREEDY
+from earlet.decoding.recogniser import TranscriptionOptions
 from earlet.decoding.seq2seq import Seq2Seq, Seq2SeqConfig
+from earlet.decoding.utterance import Utterance
 from earlet.errors import BundleError, InputError
+from earlet.features.log_mel import LogMel, LogMelConfig
 from earlet.features.waveform import Waveform, WaveformConfig
 
 CONFIG = Seq2SeqConfig(bos=1, eos=2, max_tokens_per_second=4.0, extra_tokens=2, min_samples=10)
@@ -68,11 +73,14 @@ class Decoder:
         return step
 
 
+def written(seq2seq: Seq2Seq, n_samples: int = 2_000, language: str | None = None) -> Hypothesis:
+    options = TranscriptionOptions(language=language)
+    return Utterance(seq2seq, np.zeros(n_samples, dtype=np.float32), options).generate(GREEDY)
+
+
 def test_tokens_are_fed_back_until_the_end_token() -> None:
     decoder = Decoder()
-    found = Seq2Seq(CONFIG, FEATURES, Encoder(), decoder).generate(
-        np.zeros(2_000, dtype=np.float32)
-    )
+    found = written(Seq2Seq(CONFIG, FEATURES, Encoder(), decoder))
     assert found.tokens == (5, 3, 3)
     assert found.ended
     assert decoder.fed == [1, 5, 3, 3]
@@ -80,24 +88,26 @@ def test_tokens_are_fed_back_until_the_end_token() -> None:
 
 def test_a_decoder_that_does_not_end_is_ended() -> None:
     seq2seq = Seq2Seq(CONFIG, FEATURES, Encoder(), Decoder())
-    found = seq2seq.generate(np.zeros(10, dtype=np.float32))
+    found = written(seq2seq, n_samples=10)
     assert found.tokens == (5, 3)  # 0.01 s * 4 + 2
     assert not found.ended
-
-
-def test_audio_without_an_encoder_frame_has_no_tokens() -> None:
-    seq2seq = Seq2Seq(CONFIG, FEATURES, Encoder(), Decoder())
-    assert seq2seq.generate(np.zeros(9, dtype=np.float32)).tokens == ()
-    assert seq2seq.generate(np.zeros(0, dtype=np.float32)).tokens == ()
 
 
 def test_an_utterance_that_is_longer_than_the_encoder_takes_is_refused() -> None:
     encoder = Encoder()
     encoder.inputs = (TensorSpec("waveform", (1, 100)),)
     seq2seq = Seq2Seq(CONFIG, FEATURES, encoder, Decoder())
-    assert seq2seq.generate(np.zeros(100, dtype=np.float32)).tokens
+    assert written(seq2seq, n_samples=100).tokens
     with pytest.raises(InputError, match="at most 100 frames, got 101; cut it at a pause"):
-        seq2seq.generate(np.zeros(101, dtype=np.float32))
+        written(seq2seq, n_samples=101)
+
+
+def test_the_longest_utterance_is_told_in_samples() -> None:
+    encoder = Encoder()
+    assert Seq2Seq(CONFIG, FEATURES, encoder, Decoder()).max_samples is None
+    encoder.inputs = (TensorSpec("features", (1, 3_000)),)
+    seq2seq = Seq2Seq(CONFIG, LogMel(LogMelConfig()), encoder, Decoder())
+    assert seq2seq.max_samples == 480_000  # frames of 160 samples
 
 
 def test_the_width_of_the_logits_is_told() -> None:
@@ -194,7 +204,7 @@ def generate(
 ) -> tuple[list[int], list[int]]:
     """What is written, and what was fed."""
     seq2seq = Seq2Seq(config, FEATURES, Encoder(), decoder)
-    found = seq2seq.generate(np.zeros(2_000, dtype=np.float32), language=language)
+    found = written(seq2seq, language=language)
     return list(found.tokens), decoder.fed
 
 
@@ -239,7 +249,7 @@ def test_suppressed_tokens_and_times_are_never_written() -> None:
     likely = {7: 5.0, 8: 4.0, 9: 4.0, 2: 3.0, 6: 2.0, 5: 1.0}
     seq2seq = Seq2Seq(config, FEATURES, Encoder(), Polyglot(likely))
     assert seq2seq.n_vocab == 8
-    found = seq2seq.generate(np.zeros(2_000, dtype=np.float32))
+    found = written(seq2seq)
     assert found.tokens == (5,)  # the end is not written first
     # Of the others 0, 1, 3, 4 have a logit of 0, and may be written as well.
     assert found.logprobs[0] == pytest.approx(-np.log1p(4 / np.e))

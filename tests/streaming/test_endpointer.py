@@ -112,6 +112,8 @@ def test_a_long_segment_is_cut_at_its_least_likely_speech_and_nothing_is_lost() 
     assert all(end - start <= 62.5 for start, end in found)
     assert [end for _, end in found[:-1]] == [start for start, _ in found[1:]]
     assert found[-1][1] == 2 + 150 + 1
+    # Where all is as likely, in the middle.
+    assert spans([0.9] * 60)[0] == (0, 30)
     assert [e.ending for e in endpoints(said)] == ["length"] * (len(found) - 1) + ["silence"]
 
 
@@ -153,20 +155,24 @@ def test_spans_are_in_order_apart_and_within_the_limits(
         assert span.end - span.start <= config.max_speech_s * RATE
 
 
-@given(st.lists(st.floats(0, 1), max_size=300))
+@given(st.lists(st.floats(0.3, 1), max_size=300))
 def test_a_certain_segment_is_never_dropped_nor_cut_before_the_promised_sample(
     probabilities: list[float],
 ) -> None:
     endpointer = Endpointer(PATIENT, WINDOW, RATE)
     earliest_cut: int | None = None  # of a segment that is certain
+    probabilities = [*probabilities, *[0.9] * 70]  # too long at the last
+    n_cut = 0
     for probability in probabilities:
         endpoint = endpointer.push(probability)
         if endpoint is not None and endpoint.ending == "length" and earliest_cut is not None:
             assert endpoint.span.end >= earliest_cut
+            n_cut += 1
         ongoing = endpointer.ongoing
         if earliest_cut is not None and ongoing is None:
             assert endpoint is not None
         earliest_cut = ongoing.earliest_cut if ongoing and ongoing.is_certain else None
+    assert n_cut >= 1
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,10 @@ class Mouth:
     """A decoder that says of each window what the script says."""
 
     inputs = (TensorSpec("token", (1, None)), TensorSpec("n_past", (1,)), Ear.outputs[0])
-    outputs = (TensorSpec("logits", (1, None, N_VOCAB)),)
+    outputs = (
+        TensorSpec("logits", (1, None, N_VOCAB)),
+        TensorSpec("attention", (1, 1, None, None)),
+    )
 
     def __init__(self, ear: Ear, script: Sequence[Said]) -> None:
         self.ear = ear
@@ -64,8 +68,10 @@ class Mouth:
         self.fed: list[int] = []
         self.prompts: dict[int, list[int]] = {}  # by window
 
-    def run(self, _: Mapping[str, AnyArray]) -> list[AnyArray]:
-        raise AssertionError("the decoder's arrays are bound")
+    def run(self, feeds: Mapping[str, AnyArray]) -> list[AnyArray]:
+        n_tokens = feeds["token"].shape[1]
+        logits = np.zeros((1, n_tokens, N_VOCAB), dtype=np.float32)
+        return [logits, np.ones((1, 1, n_tokens, 1), dtype=np.float32)]
 
     def bind(
         self, inputs: Mapping[str, AnyArray], outputs: Mapping[str, AnyArray]
@@ -171,6 +177,27 @@ def test_what_was_said_before_is_told_up_to_half_of_the_positions() -> None:
     scene = Scene([{"kind": "believed", "tokens": tokens}] * 3)
     listen(LongForm(scene.recogniser, options()), 9_000)
     assert scene.mouth.prompts[2] == [PREVIOUS, *(tokens * 2)[-19:], BOS]
+
+
+def test_the_language_is_heard_once() -> None:
+    config = replace(CONFIG, languages={"en": 18, "de": 19})
+    script = [
+        {"kind": "believed", "tokens": [language, BEGIN, 1, BEGIN + 50]} for language in (19, 18)
+    ]
+    scene = Scene(script, config)
+    segments = listen(LongForm(scene.recogniser, options(False)), 6_000)
+    assert len(segments) == 2
+    assert scene.mouth.fed[:2] == [BOS, 19]  # of the second window, which sounded like 18
+
+
+def test_words_lie_in_their_segments_whatever_the_window() -> None:
+    said = {"kind": "believed", "tokens": [BEGIN, 1, BEGIN + 50]}
+    asked = replace(options(), timestamps="word")
+    segments = listen(LongForm(Scene([said] * 3).recogniser, asked), 9_000)
+    assert [segment.start_s for segment in segments] == [0.0, 30.0, 60.0]
+    for segment in segments:
+        (word,) = segment.words
+        assert segment.start_s <= word.start_s <= word.end_s <= segment.end_s
 
 
 def test_nothing_is_said_in_nothing() -> None:

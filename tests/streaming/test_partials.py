@@ -77,15 +77,24 @@ class Listener:
 
 
 class Guesser(Listener):
-    """Hears something else each time, now and then nothing."""
+    """Mishears a word in five, and now and then hears nothing, whatever it is told."""
 
     def __init__(self, seed: int) -> None:
         super().__init__()
         self._generator = np.random.default_rng(seed)
 
+    def recognise(
+        self,
+        waveform: FloatArray,
+        options: TranscriptionOptions = PLAIN,
+        prefix: Sequence[int] = (),
+    ) -> list[Segment]:
+        nothing = self._generator.random() < 0.2
+        return [] if nothing else super().recognise(waveform, options, prefix)
+
     def hear(self, levels: "np.typing.NDArray[np.int_]") -> tuple[int, ...]:
-        n = int(self._generator.integers(0, 8)) * len(levels) // (4 * RATE)
-        return tuple(self._generator.integers(1, 3, n).tolist())
+        guessed = self._generator.random(len(levels) // WORD) < 0.2
+        return tuple((1 + guessed).tolist())
 
 
 def live(recogniser: Listener, options: TranscriptionOptions = PLAIN) -> LiveTranscriber:
@@ -126,7 +135,8 @@ def test_an_utterance_grows_word_by_word_until_it_is_final() -> None:
 def test_times_are_those_of_the_speech() -> None:
     found = events(Listener(), SPEECH)
     first = next(e for e in found if isinstance(e, Partial))
-    assert first.timestamp == pytest.approx((1.0, 1.5), abs=WINDOW / RATE)
+    # With the margin of 0.2 s before it; after it nothing has been heard yet.
+    assert first.timestamp == pytest.approx((0.8, 1.5), abs=WINDOW / RATE)
     final = next(e for e in found if isinstance(e, Final))
     assert [s / RATE for s in final.utterance.speech] == pytest.approx([1.0, 3.4], abs=0.04)
 
@@ -169,8 +179,8 @@ def test_who_catches_up_gets_partial_results_again() -> None:
 
 
 @pytest.mark.parametrize("max_speech_s", [1.5, 3.0, 6.0])
-@given(seed=st.integers(0, 1000), ids=st.lists(st.integers(0, 4), max_size=30))
-@settings(max_examples=60)
+@given(seed=st.integers(0, 1000), ids=st.lists(st.integers(0, 4), max_size=20))
+@settings(max_examples=25)
 def test_what_is_promised_is_never_withdrawn_whatever_the_recogniser_does(
     max_speech_s: float, seed: int, ids: list[int]
 ) -> None:
@@ -228,24 +238,49 @@ def test_an_utterance_that_is_cut_for_its_length_breaks_no_promise() -> None:
 
 def test_where_nothing_was_said_after_all_what_was_shown_is_withdrawn() -> None:
     class Unsure(Listener):
-        def hear(self, levels: "np.typing.NDArray[np.int_]") -> tuple[int, ...]:
-            return super().hear(levels)[:1] if levels[-1600:].any() else ()
+        """Takes a single word for noise once it has heard it whole, or the end of it."""
 
-    found = events(Unsure(), said(0, 11, 11, 0))
-    assert [e.text for e in found if isinstance(e, Partial)] == ["w11", ""]
-    assert texts(found) == []
+        def __init__(self, last: bool) -> None:
+            super().__init__()
+            self._last = last
+
+        def hear(self, levels: "np.typing.NDArray[np.int_]") -> tuple[int, ...]:
+            in_the_end = self.asked[-1][0] == PLAIN
+            return () if in_the_end or not (self._last or levels[-1600:].any()) else (11,)
+
+    for last in (True, False):
+        found = events(Unsure(last), said(0, 11, 11, 0))
+        assert [e.text for e in found if isinstance(e, Partial)] == ["w11", ""]
+        assert texts(found) == []
 
 
 def test_in_a_pause_nothing_is_decoded_again() -> None:
+    patient = replace(CONFIG, min_silence_ms=3000, max_silence_ms=None)
     recogniser = Listener()
-    transcriber = live(recogniser)
-    transcriber.push(said(0, 11, 12))
+    transcriber = LiveTranscriber(UtteranceStream(patient, RATE, network), recogniser)
+    transcriber.push(said(0, 11, 12, 13))
     before = len(recogniser.asked)
-    transcriber.push(np.zeros(int(0.4 * RATE), dtype=np.float32))  # the utterance is open still
-    assert len(recogniser.asked) <= before + 1  # for what was said since the last time
-    after = len(recogniser.asked)
-    transcriber.push(said(0, 0, 0, 0))
-    assert len(recogniser.asked) == after + 1  # the final
+    transcriber.push(said(0, 0))
+    assert len(recogniser.asked) == before + 1  # for what was said since the last time
+    transcriber.flush()
+    assert len(recogniser.asked) == before + 2  # the final
+
+
+def test_what_has_not_changed_is_not_shown_again() -> None:
+    class Slow(Listener):
+        """Hears a new word every two seconds."""
+
+        def hear(self, levels: "np.typing.NDArray[np.int_]") -> tuple[int, ...]:
+            return (1, 2, 3)[: 1 + len(levels) // (2 * RATE)]
+
+    found = events(Slow(), said(0, *[11] * 13, 0))
+    partials = [(e.text, e.stable) for e in found if isinstance(e, Partial)]
+    assert partials == [
+        ("w1", ""),
+        ("w1 w2", ""),
+        ("w1 w2", "w1"),
+        ("w1 w2 w3", "w1"),
+    ]  # "w2" is not promised: by now the utterance may be cut before it
 
 
 def test_what_is_too_short_to_be_certain_is_not_shown() -> None:

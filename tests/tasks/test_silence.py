@@ -120,3 +120,16 @@ def test_speech_between_them_is_heard(speech: FloatArray, recognise: SpeechRecog
     text = recognise(waveform, sampling_rate=RATE).text
     assert "apostle of the middle classes" in text
     assert len(text.split()) < 20  # of 17 that are said
+
+
+@pytest.mark.parametrize(
+    "clip", ["zero/38d78313_nohash_1", "yes/b0ae6326_nohash_2", "up/2e73212b_nohash_1"]
+)
+def test_a_word_said_once_is_not_written_until_the_limit(
+    clip: str, shared_data: Path, recognise: SpeechRecognition
+) -> None:
+    """Without the guard it is written seven times or more."""
+    path = shared_data / "commands" / "gsc-subset" / f"{clip}.flac"
+    waveform, _ = soundfile.read(path, dtype="float32")
+    words = recognise.transcribe(waveform).lower().replace(",", "").split()
+    assert words in ([clip.split("/")[0]], 2 * [clip.split("/")[0]])

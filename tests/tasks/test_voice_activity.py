@@ -53,3 +53,39 @@ def test_any_chunking_gives_the_same_segments(
 @pytest.mark.parametrize("n_samples", [0, 1, 511, 512, 16_000])
 def test_silence_has_no_speech(vad: VoiceActivityDetection, n_samples: int) -> None:
     assert vad(np.zeros(n_samples, dtype=np.float32), sampling_rate=16_000) == []
+
+
+NOISES = (None, "pink_noise", "doing_the_dishes", "dude_miaowing")
+
+
+@pytest.mark.parametrize("noise", NOISES)
+def test_the_borders_of_speech_are_where_its_sound_begins_and_ends(
+    vad: VoiceActivityDetection, shared_data: Path, noise: str | None
+) -> None:
+    folder = shared_data / "speech" / "long"
+    clean, _ = soundfile.read(next(folder.glob("*.flac")), dtype="float32")
+    rows = (folder / "segments.tsv").read_text(encoding="utf-8").splitlines()[1:]
+    utterances = [tuple(map(float, row.split("\t")[:2])) for row in rows]
+    waveform = clean
+    if noise is not None:
+        path = shared_data / "commands" / "gsc-subset" / "noise" / f"{noise}.flac"
+        sound = np.resize(soundfile.read(path, dtype="float32")[0], len(clean))
+        level = np.sqrt((clean[clean != 0] ** 2).mean() / (sound**2).mean())
+        waveform = clean + np.float32(level * 10 ** (-20 / 20)) * sound  # 20 dB below the speech
+    found = [u.speech for u in vad.utterances(iter([waveform]))]
+    distances = []
+    for start_s, end_s in utterances:
+        begin, end = loud(clean, start_s, end_s)
+        inside = [s for s in found if s.end > begin and s.start < end]
+        distances += [abs(inside[0].start - begin), abs(inside[-1].end - end)]
+    assert np.median(distances) / 16_000 < 0.1
+    assert np.mean(np.array(distances) / 16_000 < 0.3) >= 0.95
+
+
+def loud(waveform: FloatArray, start_s: float, end_s: float) -> tuple[int, int]:
+    """The first and the last sample of an utterance within 30 dB of its loud moments."""
+    start, frame = int(start_s * 16_000), 160
+    samples = waveform[start : int(end_s * 16_000)]
+    power = (samples[: len(samples) // frame * frame].reshape(-1, frame) ** 2).mean(axis=1)
+    above = np.flatnonzero(power > np.percentile(power, 95) / 10**3)
+    return start + int(above[0]) * frame, start + (int(above[-1]) + 1) * frame

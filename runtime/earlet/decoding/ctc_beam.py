@@ -18,12 +18,13 @@ from earlet.decoding.rules import LogitRule
 from earlet.errors import InputError
 
 NEVER = -np.inf  # the logarithm of no probability
+Text = tuple[int, ...]
 
 
 class _Beam(NamedTuple):
     """Hypotheses, no two with the same text, and logarithms of probabilities."""
 
-    texts: list[tuple[int, ...]]
+    texts: list[Text]
     blank_last: Float64Array  # (n_texts,)
     token_last: Float64Array  # (n_texts,)
 
@@ -39,7 +40,7 @@ def beam_search(
     num_beams: int,
     prefix: Sequence[int] = (),
     rules: Sequence[LogitRule] = (),
-) -> tuple[tuple[int, ...], float]:
+) -> tuple[Text, float]:
     """The likeliest text, and the logarithm of its probability with what rules have added to it.
 
     Args:
@@ -49,7 +50,8 @@ def beam_search(
             them: their paths may reach its end later.
         prefix: what the text begins with.
         rules: change the log-probabilities (n_vocab,) of the tokens that may follow a text; of a
-            token that lasts for several outputs, the first's.
+            token that lasts for several outputs, the first's. Of the blank, which never follows,
+            they change that of the end.
 
     Raises:
         InputError: when there are too few outputs for the prefix.
@@ -61,7 +63,9 @@ def beam_search(
         longer = _follow(beam, row, blank, prefix, rules)
         _merge(stay, longer)
         beam = _best(stay, longer, num_beams, len(prefix))
-    total = np.where([len(text) < len(prefix) for text in beam.texts], NEVER, beam.total)
+    ends = _ruled(np.zeros(logprobs.shape[1], dtype=np.float32), beam.texts, rules)[:, blank]
+    short = [len(text) < len(prefix) for text in beam.texts]
+    total = np.where(short, NEVER, beam.total + ends)
     if total.max(initial=NEVER) == NEVER:
         raise InputError(
             f"{len(logprobs)} outputs of the network are too few for a text that begins with "
@@ -78,20 +82,27 @@ def _stay(beam: _Beam, row: FloatArray, blank: int) -> _Beam:
 
 
 def _follow(
-    beam: _Beam, row: FloatArray, blank: int, prefix: tuple[int, ...], rules: Sequence[LogitRule]
+    beam: _Beam, row: FloatArray, blank: int, prefix: Text, rules: Sequence[LogitRule]
 ) -> Float64Array:
     """(n_texts, n_vocab): each text after an output that adds a token to it."""
-    rows = np.tile(row, (len(beam.texts), 1))
+    rows = _ruled(row, beam.texts, rules)
     before = np.tile(beam.total[:, None], (1, len(row)))
     for i, text in enumerate(beam.texts):
-        for rule in rules:
-            rule(rows[i], text)
         if text:
             before[i, text[-1]] = beam.blank_last[i]
         if len(text) < len(prefix):
             rows[i, np.arange(len(row)) != prefix[len(text)]] = NEVER
     rows[:, blank] = NEVER
     return before + rows
+
+
+def _ruled(row: FloatArray, texts: Sequence[Text], rules: Sequence[LogitRule]) -> FloatArray:
+    """(n_texts, n_vocab): what the rules leave of the log-probabilities after each text."""
+    rows = np.tile(row, (len(texts), 1))
+    for changed, text in zip(rows, texts, strict=True):
+        for rule in rules:
+            rule(changed, text)
+    return rows
 
 
 def _merge(stay: _Beam, longer: Float64Array) -> None:

@@ -16,6 +16,8 @@ from earlet.decoding.templates import parse, read_lists
 from earlet.decoding.word_graph import Output, State, WordGraph
 from earlet.errors import InputError
 
+MAX_TRIES = 10_000  # that are kept: as many places a daemon comes to in hours, some 50 MB
+
 
 class _Said(NamedTuple):
     """What led to a place, from the last to the first."""
@@ -133,6 +135,8 @@ class Grammar:
 
     def _trie(self, state: State) -> _Trie:
         if state not in self._tries:
+            if len(self._tries) >= MAX_TRIES:
+                self._tries.clear()
             root, end = _Node(), None
             for output, reached in state.reachable():
                 if reached.candidate is not None and end is None:

@@ -1,6 +1,6 @@
 """Which sentence of a grammar was said, if any.
 
-    waveform -> made as loud as the network knows it, silence around it -> encoder, once
+    waveform -> as loud as it can be, silence around it -> encoder, once
         -> the best text of the network's own, which has a word at least
         -> the best sentence of the grammar
         -> how much less probable than the network's own it is -> confidence
@@ -34,12 +34,12 @@ from earlet.errors import InputError
 MAX_STEPS = 500  # of the decoder, a second at most; what was said is found within some twenty
 MAX_TOKENS = 200  # of a sentence: half a minute of speech
 PADDING_S = 0.25  # seconds of zeros before and after, for words that are cut tightly
-LEVEL = 0.05  # root mean square of speech as networks know it
-QUIETEST = 1e-5  # root mean square; below, there is no sound: a third of a step of int16
+PEAK = 0.95  # largest sample of what the network is given, whatever the level of the recording
+QUIETEST = 1e-4  # largest sample of what is sound: three steps of int16
 NOT_EMPTY = GenerationOptions(min_new_tokens=1)
 # The confidence is logistic in the log-probability of the sentence, less that of the network's own
 # text. Fitted by `benchmarks/match.py`.
-MIDDLE = -3.0  # where it is one half
+MIDDLE = -4.0  # where it is one half
 SLOPE = 1.0  # of its logit
 THRESHOLD = 0.5  # the least confidence in what was said
 
@@ -140,12 +140,11 @@ def match(
 
 
 def prepare(waveform: FloatArray, sample_rate: int) -> FloatArray | None:
-    """The utterance (n_samples,) at the usual level, with zeros around it; None for silence."""
-    level = float(np.sqrt(np.mean(np.square(waveform)))) if len(waveform) else 0.0
-    if level < QUIETEST:
+    """The utterance (n_samples,) as loud as it can be, zeros around it; None for silence."""
+    peak = float(np.abs(waveform).max(initial=0))
+    if peak < QUIETEST:
         return None
-    sound = np.clip(waveform * np.float32(LEVEL / level), -1, 1)
-    return np.pad(sound, round(PADDING_S * sample_rate))
+    return np.pad(waveform * np.float32(PEAK / peak), round(PADDING_S * sample_rate))
 
 
 def _ratio(confidence: float) -> float:

@@ -1,7 +1,8 @@
 """How the next token is chosen: the task's `generation_parameters`, with transformers' meaning.
 
-https://huggingface.co/docs/transformers/main_classes/text_generation says what each does. Held to
-transformers' `generate`, token for token, in `tests/decoding/test_search.py`.
+The task is automatic-speech-recognition as Hugging Face specifies it; what each option does is in
+the documentation of transformers' `GenerationConfig`. Held to transformers' `generate`, token for
+token, in `tests/decoding/test_search.py`.
 
 Where transformers warns and ignores, this refuses: an option that cannot apply is a mistake.
 """

@@ -68,8 +68,6 @@ def no_repeat_ngram(size: int, prompt: Sequence[int] = ()) -> LogitRule:
     def rule(logits: FloatArray, written: Sequence[int]) -> None:
         tokens = (*prompt, *written)
         n_same = size - 1  # tokens before the next one, with which it would make up the n-gram
-        if len(tokens) <= n_same:
-            return
         last = tokens[len(tokens) - n_same :]
         for i in range(n_same, len(tokens)):
             if tokens[i - n_same : i] == last:

@@ -72,7 +72,7 @@ class Seq2SeqConfig:
 
     @property
     def n_prompt(self) -> int:
-        """The tokens before the text."""
+        """The tokens before a text without times that follows no other."""
         return 1 + bool(self.languages) + bool(self.tasks) + (self.no_timestamps is not None)
 
     @property
@@ -189,7 +189,7 @@ class Seq2Seq:
         language: str | None = None,
         task: str = TASK,
         *,
-        timestamps: bool = False,
+        timed: bool = False,
     ) -> list[int]:
         """The tokens before the text; a language that is not said is heard.
 
@@ -197,7 +197,7 @@ class Seq2Seq:
             encoded: the utterance.
             language: what is spoken.
             task: what is to be written.
-            timestamps: whether times are to be written with it.
+            timed: whether times are to be written with it.
 
         Raises:
             InputError: when the network has no such language or task, or writes no times.
@@ -208,9 +208,9 @@ class Seq2Seq:
             code = self.detect_language(encoded) if language is None else language
             tokens.append(self.language_id(code))
         tokens += self.task_ids(task)
-        if timestamps and not self.tells_times:
+        if timed and not self.tells_times:
             raise InputError("timestamps: this network writes none")
-        if config.no_timestamps is not None and not timestamps:
+        if config.no_timestamps is not None and not timed:
             tokens.append(config.no_timestamps)
         return tokens
 

@@ -59,7 +59,7 @@ class Utterance:
         if self.language is None and config.languages:
             self.language = seq2seq.detect_language(self._encoded)
         before = [config.previous, *previous] if previous and config.previous is not None else []
-        prompt = seq2seq.prompt(self._encoded, self.language, options.task, timestamps=timed)
+        prompt = seq2seq.prompt(self._encoded, self.language, options.task, timed=timed)
         n_prompt = len(before) + len(prompt)
         self._limit = seq2seq.limit(self._encoded, n_prompt) - len(prefix)
         n_positions = n_prompt + len(prefix) + max(0, self._limit)

@@ -80,10 +80,10 @@ class LongForm:
         rate, kept = self._recogniser.sample_rate, self._window[: self._n_kept]
         heard = self._recogniser.window(kept, self._options, tuple(self._previous))
         offset_s = self._start / rate
-        n_done = min(max(1, round(heard.resume_s * rate)), self._n_kept)  # always some
+        n_done = round(heard.resume_s * rate)  # above 0: no window resumes at its beginning
         self._start += n_done
         self._n_kept -= n_done
-        self._window[: self._n_kept] = kept[n_done:].copy()
+        self._window[: self._n_kept] = kept[n_done:]
         if heard.segments:
             self._options = replace(self._options, language=heard.language)
             for segment in heard.segments:

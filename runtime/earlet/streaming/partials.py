@@ -18,7 +18,7 @@ from earlet.arrays import FloatArray
 from earlet.decoding.options import GREEDY
 from earlet.decoding.recogniser import PLAIN, Recogniser, Segment, TranscriptionOptions
 from earlet.results import Partial, Timestamp
-from earlet.streaming.endpointer import Span
+from earlet.streaming.endpointer import Span, borders
 from earlet.streaming.vad import Utterance, UtteranceStream
 
 INTERVAL_S = 0.5  # seconds of the stream between two decodes of the open utterance
@@ -141,7 +141,7 @@ class LiveTranscriber:
         if shown == self._shown:
             return []
         self._shown = shown
-        return [Partial(*shown, self._timestamp(ongoing.speech))]
+        return [Partial(*shown, self._timestamp(ongoing.speech, heard))]
 
     def _end(self, utterance: Utterance) -> list[Partial | Final]:
         """The text of an utterance; where it has none, what was shown is withdrawn."""
@@ -153,7 +153,11 @@ class LiveTranscriber:
             segments = self._told(utterance, promised)
         if segments:
             return [Final(utterance, segments)]
-        return [Partial("", "", self._timestamp(utterance.speech))] if any(shown) else []
+        return (
+            [Partial("", "", self._timestamp(utterance.speech, utterance.span))]
+            if any(shown)
+            else []
+        )
 
     def _told(self, utterance: Utterance, promised: tuple[int, ...]) -> list[Segment]:
         """The text of an utterance that begins as was promised."""
@@ -165,9 +169,8 @@ class LiveTranscriber:
         text = self._recogniser.text(promised)
         return [Segment(text=text, tokens=promised, start_s=0.0, end_s=end_s)]
 
-    def _timestamp(self, span: Span) -> Timestamp:
-        rate = self._utterances.sample_rate
-        return round(span.start / rate, 3), round(span.end / rate, 3)
+    def _timestamp(self, speech: Span, within: Span) -> Timestamp:
+        return borders(speech, within, self._utterances.sample_rate)
 
 
 def _tokens(segments: Sequence[Segment]) -> tuple[int, ...]:

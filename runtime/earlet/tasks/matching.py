@@ -68,8 +68,8 @@ class Matcher:
         recogniser = self._recogniser
         if not isinstance(recogniser, Seq2SeqRecogniser):
             raise InputError(
-                "match: expected an encoder-decoder bundle such as moonshine-tiny-en; a CTC network "
-                "does not tell how probable a whole text is beside its own"
+                "match: expected an encoder-decoder bundle such as moonshine-tiny-en; whole texts "
+                "are not scored with a CTC network"
             )
         grammar = self._compiled(recogniser, candidates, slots)
         speech = self._speech(audio, sampling_rate)

@@ -19,15 +19,20 @@ from earlet import features
 from earlet.arrays import FloatArray
 from earlet.bundle import Bundle
 from earlet.decoding.ctc_recogniser import CtcRecogniser
+from earlet.decoding.hotwords import hotwords as bonus
+from earlet.decoding.hotwords import read_hotwords
 from earlet.decoding.options import GREEDY, GenerationOptions
 from earlet.decoding.recogniser import Segment, Timestamps, TranscriptionOptions, Word
+from earlet.decoding.rules import LogitRule
 from earlet.decoding.seq2seq_recogniser import Seq2SeqRecogniser
 from earlet.errors import InputError
 from earlet.results import Chunk, Partial, Transcript
+from earlet.streaming.endpointer import borders
 from earlet.streaming.long_form import LongForm
 from earlet.streaming.partials import Final, LiveTranscriber
 from earlet.streaming.vad import Utterance
 from earlet.tasks.batch import each
+from earlet.tasks.matching import Matcher
 from earlet.tasks.recogniser import recogniser
 from earlet.tasks.sound import AudioInput, Chunks, stream
 from earlet.tasks.trace import Trace
@@ -47,6 +52,7 @@ class UtteranceConfig:
     min_silence_ms: int  # a shorter pause does not end an utterance
     speech_pad_ms: int  # of sound kept at both ends
     max_speech_s: float  # what the network was trained for
+    max_silence_ms: int | None = None  # after which even a short beginning is over
 
 
 class SpeechRecognition:
@@ -64,7 +70,9 @@ class SpeechRecognition:
             min_silence_ms=cut.min_silence_ms,
             speech_pad_ms=cut.speech_pad_ms,
             max_speech_s=cut.max_speech_s,
+            max_silence_ms=cut.max_silence_ms,
         )
+        self.match = Matcher(self._recogniser, self._vad, cut.max_speech_s)
 
     @property
     def sample_rate(self) -> int:
@@ -82,6 +90,7 @@ class SpeechRecognition:
         language: str | None = None,
         task: str = "transcribe",
         initial_prompt: str | None = None,
+        hotwords: Sequence[str] = (),
         long_form: LongFormKind = "vad",
     ) -> Transcript: ...
     @overload
@@ -95,6 +104,7 @@ class SpeechRecognition:
         language: str | None = None,
         task: str = "transcribe",
         initial_prompt: str | None = None,
+        hotwords: Sequence[str] = (),
         long_form: LongFormKind = "vad",
     ) -> list[Transcript]: ...
     def __call__(
@@ -107,6 +117,7 @@ class SpeechRecognition:
         language: str | None = None,
         task: str = "transcribe",
         initial_prompt: str | None = None,
+        hotwords: Sequence[str] = (),
         long_form: LongFormKind = "vad",
     ) -> Transcript | list[Transcript]:
         """The text of a clip of any length.
@@ -121,13 +132,17 @@ class SpeechRecognition:
             language: what is spoken, "en", where the network knows several; None: it hears which.
             task: "transcribe", or "translate" into English where the network can.
             initial_prompt: what was said before, for names and style, where the network takes it.
+            hotwords: words and phrases that are likely to be said, and if wanted the bonus of each
+                of their tokens: "crayfish", "crayfish :1.5" (`decoding/hotwords.py`).
             long_form: what cuts long sound: "vad" at pauses, "sequential" where the network's own
                 timestamps say, which only Whisper has.
 
         Raises:
             InputError: when the audio cannot be used, or the network has no use for an option.
         """
-        options = _options(return_timestamps, generation_parameters, language, task, initial_prompt)
+        options = self._options(
+            return_timestamps, generation_parameters, language, task, initial_prompt, hotwords
+        )
 
         def answer(item: AudioInput) -> Transcript:
             chunks = stream(item, sampling_rate, self.sample_rate)
@@ -151,6 +166,7 @@ class SpeechRecognition:
         language: str | None = None,
         task: str = "transcribe",
         initial_prompt: str | None = None,
+        hotwords: Sequence[str] = (),
         long_form: LongFormKind = "vad",
     ) -> Iterator[Chunk | Partial]:
         """What is said in a stream, each segment as soon as it has ended: a `Chunk`.
@@ -160,7 +176,9 @@ class SpeechRecognition:
         while somebody speaks, as a `Partial`; they get rarer where the device is too slow. All
         else is as for `__call__`.
         """
-        options = _options(return_timestamps, generation_parameters, language, task, initial_prompt)
+        options = self._options(
+            return_timestamps, generation_parameters, language, task, initial_prompt, hotwords
+        )
         chunks = stream(source, sampling_rate, self.sample_rate)
         if partials:
             heard = self._live(chunks, source, options, long_form)
@@ -193,6 +211,34 @@ class SpeechRecognition:
             logprobs,
             " ".join(segment.text for segment in segments),
         )
+
+    def _options(
+        self,
+        return_timestamps: ReturnTimestamps,
+        generation_parameters: Mapping[str, object] | None,
+        language: str | None,
+        task: str,
+        initial_prompt: str | None,
+        hotwords: Sequence[str],
+    ) -> TranscriptionOptions:
+        return TranscriptionOptions(
+            language=language,
+            task=task,
+            initial_prompt=initial_prompt,
+            timestamps=_timestamps(return_timestamps),
+            generation=GenerationOptions.from_mapping(generation_parameters)
+            if generation_parameters
+            else GREEDY,
+            rules=(self._bonus(hotwords),) if hotwords else (),
+        )
+
+    def _bonus(self, hotwords: Sequence[str]) -> LogitRule:
+        """Raises InputError for words that cannot be used."""
+        if isinstance(hotwords, str):
+            raise InputError(f"hotwords: expected a list of words, got the text {hotwords!r:.60}")
+        if not isinstance(self._recogniser, Seq2SeqRecogniser):
+            raise InputError("hotwords: expected an encoder-decoder bundle; a CTC one takes none")
+        return bonus(read_hotwords("\n".join(hotwords), "hotwords"), self._recogniser.speller)
 
     def _segments(
         self, chunks: Iterator[FloatArray], options: TranscriptionOptions, long_form: LongFormKind
@@ -265,24 +311,6 @@ class SpeechRecognition:
         yield from windows.flush()
 
 
-def _options(
-    return_timestamps: ReturnTimestamps,
-    generation_parameters: Mapping[str, object] | None,
-    language: str | None,
-    task: str,
-    initial_prompt: str | None,
-) -> TranscriptionOptions:
-    return TranscriptionOptions(
-        language=language,
-        task=task,
-        initial_prompt=initial_prompt,
-        timestamps=_timestamps(return_timestamps),
-        generation=GenerationOptions.from_mapping(generation_parameters)
-        if generation_parameters
-        else GREEDY,
-    )
-
-
 def _timestamps(asked: ReturnTimestamps) -> Timestamps:
     if asked == "word":
         return "word"
@@ -294,12 +322,13 @@ def _timestamps(asked: ReturnTimestamps) -> Timestamps:
 def _utterance(segments: Sequence[Segment], utterance: Utterance, rate: int) -> Segment:
     """What was recognised in an utterance as one segment, with the times of the stream."""
     offset_s = utterance.span.start / rate
+    start_s, end_s = borders(utterance.speech, utterance.span, rate)
     (first, *_) = segments
     return replace(
         first,
         text=" ".join(segment.text for segment in segments),
-        start_s=utterance.speech.start / rate,
-        end_s=utterance.speech.end / rate,
+        start_s=start_s,
+        end_s=end_s,
         words=tuple(
             Word(word.text, word.start_s + offset_s, word.end_s + offset_s)
             for segment in segments

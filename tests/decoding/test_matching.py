@@ -1,0 +1,152 @@
+"""The best sentence of a grammar, held to scoring every sentence in every spelling."""
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import product
+
+import numpy as np
+import pytest
+
+from earlet.arrays import AnyArray, Float64Array
+from earlet.backends import TensorSpec
+from earlet.decoding import matching
+from earlet.decoding.decoder import Decoder, DecoderGraph
+from earlet.decoding.grammar import Grammar
+from earlet.decoding.matching import Search, prepare
+from earlet.decoding.spelling import Speller
+
+BOS, EOS = 1, 2
+LETTERS = {char: i for i, char in enumerate("abcdeABCDE.,!?|", start=3)}
+N_VOCAB = 3 + len(LETTERS)
+TEMPLATES = ["{ab|cd} [d] {ab|d}", "abe d"]
+
+
+def encode(text: str) -> list[int]:
+    """A token a character; a space goes with what follows it, as "|"."""
+    return [LETTERS[char] for char in "|" + text.replace(" ", "|")]
+
+
+def decode(tokens: object) -> str:
+    characters = {i: char for char, i in LETTERS.items()}
+    return "".join(characters[i] for i in tokens).replace("|", " ")  # type: ignore[attr-defined]
+
+
+class Network:
+    """Logits that depend on the last two tokens, read off the cache."""
+
+    inputs = (
+        TensorSpec("token", (1, None)),
+        TensorSpec("n_past", (1,)),
+        TensorSpec("past.0.key", (1, 1, None, 1)),
+    )
+    outputs = (
+        TensorSpec("logits", (1, None, N_VOCAB)),
+        TensorSpec("present.0.key", (1, 1, None, 1)),
+    )
+
+    def __init__(self, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        self.table = (4 * rng.standard_normal((N_VOCAB, N_VOCAB, N_VOCAB))).astype(np.float32)
+
+    def run(self, feeds: Mapping[str, AnyArray]) -> list[AnyArray]:
+        raise AssertionError(f"a decoder's arrays are bound: {feeds}")
+
+    def bind(
+        self, inputs: Mapping[str, AnyArray], outputs: Mapping[str, AnyArray]
+    ) -> Callable[[], None]:
+        cache, n_past = inputs["past.0.key"][0, 0, :, 0], inputs["n_past"]
+
+        def step() -> None:
+            at = int(n_past[0])
+            cache[at] = inputs["token"][0, 0]
+            before = int(cache[at - 1]) if at else 0
+            outputs["logits"][0, 0] = self.table[before, int(cache[at])]
+
+        return step
+
+    def logprob(self, tokens: list[int]) -> float:
+        """Of a whole text that is not empty, by the definition."""
+        total = 0.0
+        for before, last, token in zip(
+            [0, BOS, *tokens], [BOS, *tokens], [*tokens, EOS], strict=False
+        ):
+            logits: Float64Array = self.table[before, last].astype(np.float64)
+            if last == BOS:
+                logits[EOS] = -np.inf
+            total += logits[token] - np.log(np.exp(logits).sum())
+        return total
+
+
+def sentences() -> Iterator[str]:
+    for first, middle, last in product(["ab", "cd"], ["d", ""], ["ab", "d"]):
+        yield " ".join(filter(None, (first, middle, last)))
+    yield "abe d"
+
+
+def spellings(sentence: str) -> Iterator[str]:
+    """Every word with a small or a capital letter, and a mark or none."""
+    ways = [
+        [form + mark for form in (word, word.capitalize()) for mark in ("", ".", ",", "!", "?")]
+        for word in sentence.split()
+    ]
+    yield from map(" ".join, product(*ways))
+
+
+def search(network: Network) -> Search:
+    grammar = Grammar(TEMPLATES, {}, Speller(encode, decode))
+    decoder = Decoder(DecoderGraph(network, []), {}, 20)
+    return Search(grammar, decoder, eos=EOS, limit=19)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_best_sentence_is_found_without_scoring_all(seed: int) -> None:
+    network = Network(seed)
+    scored = [
+        (network.logprob(encode(spelling)), sentence, spelling)
+        for sentence in sentences()
+        for spelling in spellings(sentence)
+    ]
+    logprob, sentence, spelling = max(scored)
+    walk = search(network)
+    heard = walk([BOS], -np.inf)
+    assert heard is not None
+    assert (heard.sentence.text, decode(heard.tokens).strip()) == (sentence, spelling)
+    assert heard.logprob == pytest.approx(logprob, abs=1e-4)
+    n_prefixes = len({tuple(encode(s)[:n]) for _, _, s in scored for n in range(1, len(s) + 2)})
+    assert walk.n_steps < n_prefixes / 10
+    # Just below its log-probability is low enough to find it, just above is not.
+    assert walk([BOS], logprob - 0.001) == heard
+    assert walk([BOS], logprob + 0.001) is None
+
+
+def test_a_walk_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matching, "MAX_STEPS", 7)
+    walk = search(Network(0))
+    assert walk([BOS], -np.inf) is None or walk.n_steps == 7
+    assert walk.n_steps == 7
+
+
+def test_sentences_that_are_longer_than_the_limit_are_not_found() -> None:
+    grammar = Grammar(["ab", "d"], {}, Speller(encode, decode))
+    decoder = Decoder(DecoderGraph(Network(0), []), {}, 20)
+    heard = Search(grammar, decoder, eos=EOS, limit=2)([BOS], -np.inf)
+    assert heard is not None
+    assert heard.sentence.text == "d"  # a space and a letter
+
+
+def test_sound_is_made_as_loud_as_it_can_be_with_silence_around_it() -> None:
+    rng = np.random.default_rng(0)
+    quiet = (0.001 * rng.standard_normal(8_000)).astype(np.float32)
+    prepared = prepare(quiet, 16_000)
+    assert prepared is not None
+    assert prepared.dtype == np.float32
+    assert len(prepared) == 4_000 + 8_000 + 4_000
+    assert not prepared[:4_000].any()
+    assert not prepared[-4_000:].any()
+    np.testing.assert_allclose(
+        prepared[4_000:-4_000], quiet * (0.95 / np.abs(quiet).max()), rtol=1e-6
+    )
+
+
+def test_no_sound_is_silence() -> None:
+    assert prepare(np.zeros(16_000, dtype=np.float32), 16_000) is None
+    assert prepare(np.zeros(0, dtype=np.float32), 16_000) is None
