@@ -43,7 +43,7 @@ OWNERS = {  # the only modules that may import these
     "queue": {"audio/microphone.py"},
     "ray": {"jobs/cluster.py"},
     "multiprocessing": {"jobs/local.py"},
-    "fcntl": {"jobs/output.py"},
+    "fcntl": {"audio/pcm.py", "jobs/output.py"},
     "asyncio": set(),
     "socket": {"jobs/cluster.py"},
     "pickle": set(),

@@ -1,10 +1,13 @@
 """`earlet transcribe`: formats, files, and inputs that fail."""
 
 import json
+import os
+import pty
 import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from difflib import SequenceMatcher
 from pathlib import Path
 
@@ -145,6 +148,78 @@ def test_what_stood_in_out_is_replaced(call: Call, silence: Path, tmp_path: Path
     assert (tmp_path / "silence.srt").read_text() == ""
 
 
+def test_what_is_finished_is_left_out_when_it_goes_on(
+    call: Call, silence: Path, clip: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    call("transcribe", "--out", str(out), str(silence))
+    again = ["transcribe", "--resume", "--out", str(out), str(silence), str(clip)]
+    code, _, err = call(*again)
+    assert code == 0
+    assert re.fullmatch(r"earlet: 2 files, 0:06 of audio in .*, 1 done before\n", err)
+    assert call(*again) == (0, "", "earlet: 2 files, 2 done before\n")
+
+
+def test_going_on_with_other_options_is_refused(
+    call: Call, refused: Callable[..., str], silence: Path, tmp_path: Path
+) -> None:
+    words = tmp_path / "words.txt"
+    words.write_text("apostle\n")
+    argv = ["transcribe", "--resume", "--out", str(tmp_path / "out"), str(silence)]
+    assert call(*argv)[0] == 0
+    for others, expected in {
+        ("--timestamps", "segment"): "timestamps 'none' and not 'segment'",
+        ("--num-beams", "2", "--format", "srt"): "format 'txt' and not 'srt', ",
+        ("--hotwords", str(words)): "hotwords None and not '",
+    }.items():
+        assert expected in refused(*argv, *others)
+    assert call(*argv, "--threads", "2", "--jobs", "2")[0] == 0  # these change no text
+
+
+def test_a_full_disk_ends_the_job_and_leaves_what_is_whole(
+    call: Call, silence: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [str(shutil.copy(silence, tmp_path / f"{name}.wav")) for name in "abc"]
+    flushed: list[int] = []
+
+    def fsync(file: int) -> None:
+        flushed.append(file)
+        if len(flushed) > 2:  # the record, and the first text
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    out = tmp_path / "out"
+    code, _, err = call("transcribe", "--out", str(out), *names)
+    assert code == 1
+    assert err.splitlines() == [
+        f"earlet: {out}/b.txt: cannot be written: No space left on device",
+        "earlet: 1 of 3 files are done; make room and --resume",
+    ]
+    assert {path.name for path in out.iterdir()} == {RECORD, "a.txt"}
+    monkeypatch.undo()
+    code, _, err = call("transcribe", "--resume", "--out", str(out), *names)
+    assert (code, err.endswith(", 1 done before\n")) == (0, True)
+
+
+def test_progress_of_several_files_is_one_line_with_speed_and_time_left(
+    run: Callable[..., subprocess.CompletedProcess[str]], recordings: Path, silence: Path
+) -> None:
+    ours, theirs = pty.openpty()
+    paths = [str(silence), str(recordings / "speech.flac")]
+    run("transcribe", *paths, stderr=theirs, env={"COLUMNS": "100"})
+    os.close(theirs)
+    drawn = b""
+    with suppress(OSError):  # a terminal's way to end
+        while piece := os.read(ours, 4096):
+            drawn += piece
+    os.close(ours)
+    *lines, summary = drawn.decode().split("\r\x1b[K")
+    line = re.compile(r"[█·]{24} +\d+%  [012] of 2 files, 0:\d\d(  \d+x  \d+:\d\d left)?")
+    assert all(line.fullmatch(drawing) for drawing in lines if drawing)
+    assert any(" left" in drawing for drawing in lines)
+    assert summary.startswith("earlet: 2 files, 0:15 of audio in ")
+
+
 def test_a_failed_input_leaves_what_stood_in_out(call: Call, tmp_path: Path) -> None:
     (tmp_path / "x.txt").write_text("of yesterday")
     (tmp_path / "x.wav").write_text("no sound")
@@ -213,11 +288,18 @@ def test_a_bundle_for_another_task_is_refused(refused: Callable[..., str], clip:
         (["--resume"], "--resume goes on with what is in --out DIR, and there is no --out"),
         (["--jobs", "0"], "--jobs: expected 1 to 256, got 0"),
         (["--language", "tlh"], "language: there is no 'tlh'; this network"),
-        (["--bundle", "vad", "--out", "x"], "a bundle for voice-activity-detection, not for "),
+        (["--language", "tlh", "--jobs", "2"], "language: there is no 'tlh'; this network"),
+        (["--bundle", "vad"], "a bundle for voice-activity-detection, not for "),
         (["--bundle", "nothing"], "no bundle named 'nothing' in "),
+        (["--num-beams", "0"], "num_beams: expected at least 1"),
+        (["--temperature", "-1"], "temperature: expected more than 0"),
+        (["--task", "translate"], "task: there is no 'translate'"),
+        (["--initial-prompt", "Mr."], "initial_prompt: this network cannot"),
+        (["--long-form", "sequential"], "sequential long form: this network writes no times"),
+        (["--hotwords", "nowhere.txt"], "nowhere.txt: cannot be read: No such file or directory"),
+        (["--hotwords", "/dev/null"], "/dev/null: is a pipe or a device; expected a list of wor"),
     ],
 )
-@pytest.mark.parametrize("jobs", [[], ["--jobs", "2"]])
 def test_what_no_file_can_be_done_with_is_refused_before_the_first(
     refused: Callable[..., str],
     clip: Path,
@@ -225,10 +307,26 @@ def test_what_no_file_can_be_done_with_is_refused_before_the_first(
     monkeypatch: pytest.MonkeyPatch,
     argv: list[str],
     expected: str,
-    jobs: list[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert expected in refused("transcribe", *jobs, *argv, str(clip))
+    assert expected in refused("transcribe", *argv, str(clip), str(clip))
+
+
+def test_a_list_of_hotwords_reaches_the_recogniser(
+    call: Call, refused: Callable[..., str], clip: Path, tmp_path: Path
+) -> None:
+    words = tmp_path / "words.txt"
+    words.write_text("# of a thousand possible ones\n\nKwilter :8\n")
+    argv = ["transcribe", "--hotwords", str(words), str(clip)]
+    assert "Kwilter" in call(*argv)[1]
+    for data, expected in {
+        b"": "hotwords: expected a word or phrase on each line, there is none",
+        b"a\r\nb :99\r\n": "hotwords, line 2: expected a boost above 0 and at most 10, got '99'",
+        b"a\n\xff": f"{words}: not UTF-8 at byte 2",
+        b"a\n" * 600_000: f"{words}: expected a list of words of at most 1000000 bytes, got more",
+    }.items():
+        words.write_bytes(data)
+        assert expected in refused(*argv)
 
 
 def test_in_several_processes_results_come_in_the_order_of_the_inputs(

@@ -7,10 +7,11 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -159,5 +160,31 @@ def test_a_worker_tells_what_keeps_it_from_its_work(
     assert actor.load(str(tmp_path), plain, version) is None
 
 
-def test_ray_is_told_not_to_call_home() -> None:
-    assert cluster.ALWAYS["RAY_USAGE_STATS_ENABLED"] == "0"
+@pytest.mark.parametrize(
+    ("answers", "reason"),
+    [
+        ([], "no worker was ready after 300 s; `ray status` tells whether a machine has 4 free"),
+        (["node-7: expected earlet 2"], "a worker cannot start: node-7: expected earlet 2"),
+        ([ConnectionError("it died\nwhy"), ConnectionError("so did it\nwhy")], "bundle: so did it"),
+    ],
+)
+def test_a_cluster_on_which_no_worker_gets_ready_ends_the_job(
+    answers: list[str | Exception], reason: str
+) -> None:
+    def get(_promise: object) -> object:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    actor = SimpleNamespace(load=SimpleNamespace(remote=lambda *_: object()))
+    ray = SimpleNamespace(
+        remote=lambda **_: lambda _class: SimpleNamespace(remote=lambda: actor),
+        wait=lambda promises, timeout: (promises[:1] if answers else [], timeout),
+        get=get,
+        exceptions=SimpleNamespace(RayError=ConnectionError),
+    )
+    pool = cluster._Pool(ray, Settings(), n_cores=4)
+    with pytest.raises(BackendError, match=reason) as caught:
+        next(pool.outcomes(deque([ITEM, ITEM]), n_workers=2))
+    assert str(caught.value).isprintable()

@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 
 from earlet.jobs.output import RECORD
 
-TIMEOUT_S = 60  # ends a hang
+TIMEOUT_S = 300  # ends a hang
 MAX_DELAY_S = 0.05  # about what one of the clips takes
 
 
@@ -59,6 +60,13 @@ def wait_until(started: subprocess.Popen[bytes], out: Path, n_files: int) -> boo
     return started.poll() is None
 
 
+def leaves_ctrl_c_to_others(pid: str) -> bool:
+    """Whether a process blocks or ignores SIGINT; see proc_pid_status(5)."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    masks = re.findall(r"^Sig(?:Blk|Ign):\s*(\w+)$", status, re.MULTILINE)
+    return any(int(mask, base=16) & 1 << (signal.SIGINT - 1) for mask in masks)
+
+
 @pytest.fixture(scope="module")
 def undisturbed(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     out = tmp_path_factory.mktemp("undisturbed")
@@ -87,13 +95,31 @@ def test_killed_at_random_moments_and_started_again_it_gives_the_same_files(
     assert files(out) == undisturbed
 
 
+@pytest.fixture
+def at_work(clips: Path, endless: Path, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A job of two processes which has done one file, and will never come to an end."""
+    (endless.parent / "clip.wav").symlink_to(clips / "day 0" / "clip-00.wav")
+    (endless.parent / "endless 2.wav").symlink_to(endless)
+    with running(*command(endless.parent, tmp_path / "out", "2")) as started:
+        assert wait_until(started, tmp_path / "out", 1)
+        yield started
+
+
 def test_ctrl_c_ends_all_processes_without_a_word_and_nothing_half_written(
-    clips: Path, tmp_path: Path, undisturbed: dict[str, bytes]
+    at_work: subprocess.Popen[bytes], tmp_path: Path
 ) -> None:
-    out = tmp_path / "out"
-    with running(*command(clips, out, "2")) as started:
-        assert wait_until(started, out, 1)
-        os.killpg(started.pid, signal.SIGINT)  # as a terminal does
-        _, told = started.communicate(timeout=TIMEOUT_S)  # ends when nobody holds stderr any more
-    assert (started.returncode, told) == (130, b"")
-    assert files(out).items() < undisturbed.items()
+    children = Path(f"/proc/{at_work.pid}/task/{at_work.pid}/children").read_text().split()
+    assert len(children) == 3  # two of ours, and multiprocessing's
+    assert all(leaves_ctrl_c_to_others(pid) for pid in children)
+    os.killpg(at_work.pid, signal.SIGINT)  # as a terminal does
+    _, told = at_work.communicate(timeout=TIMEOUT_S)  # ends when nobody holds stderr any more
+    assert (at_work.returncode, told) == (130, b"")
+    assert set(files(tmp_path / "out")) == {RECORD, "clip.json"}
+
+
+def test_processes_end_soon_after_the_one_that_started_them_is_killed(
+    at_work: subprocess.Popen[bytes],
+) -> None:
+    at_work.kill()
+    _, told = at_work.communicate(timeout=TIMEOUT_S)  # ends when nobody holds stderr any more
+    assert told == b""

@@ -52,6 +52,15 @@ def test_a_text_is_written_into_folders_that_are_made_for_it(tmp_path: Path) -> 
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_a_reader_never_sees_half_a_text(tmp_path: Path) -> None:
+    path = tmp_path / "x.txt"
+    path.write_text("of yesterday")
+    with path.open() as reader:
+        write(str(path), "of today")
+        assert reader.read() == "of yesterday"  # all of it: the new text is in a new file
+    assert path.read_text() == "of today"
+
+
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
 def test_what_cannot_be_written_leaves_what_stood_there_and_nothing_else(
     tmp_path: Path, broken: Callable[[int], None], number: int

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from earlet.arrays import FloatArray
 from earlet.audio.file import AudioFile
 from earlet.audio.microphone import Microphone
-from earlet.audio.pcm import read_pcm
+from earlet.audio.pcm import PcmPipe
 from earlet.cli.open_line import OpenLine
 from earlet.config import ListenConfig, read_config
 from earlet.errors import ConfigError, InputError, printable
@@ -95,7 +95,7 @@ def _source(config: ListenConfig, sample_rate: int) -> Any:
                 f"--source - reads raw samples from a pipe, and standard input is {kind}; "
                 "try: arecord -f S16_LE -r 16000 -t raw | earlet listen --source -"
             )
-        return nullcontext(read_pcm(open(0, "rb", closefd=False)))
+        return nullcontext(PcmPipe(open(0, "rb", closefd=False)))
     return AudioFile(config.source, sample_rate)
 
 

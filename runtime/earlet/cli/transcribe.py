@@ -51,11 +51,25 @@ def _add_recognition(parser: argparse.ArgumentParser) -> None:
         help=f"a name or a path (default: {DEFAULTS.bundle})",
     )
     add("--language", metavar="L", help='what is spoken, "en"; default: the network finds out')
-    add("--task", choices=("transcribe", "translate"), default=DEFAULTS.task)
+    add(
+        "--task",
+        choices=("transcribe", "translate"),
+        default=DEFAULTS.task,
+        help="translate is into English (default: transcribe)",
+    )
     add("--initial-prompt", metavar="TEXT", help="text that is taken to have been said before")
-    add("--hotwords", metavar="FILE", help="words to listen for, one a line")
-    add("--long-form", choices=("vad", "sequential"), default=DEFAULTS.long_form)
-    add("--num-beams", metavar="N", type=int, help="beam search")
+    add(
+        "--hotwords",
+        metavar="FILE",
+        help="words and phrases that are likely to be said, one a line",
+    )
+    add(
+        "--long-form",
+        choices=("vad", "sequential"),
+        default=DEFAULTS.long_form,
+        help="what cuts long sound: its pauses, or the times that Whisper writes (default: vad)",
+    )
+    add("--num-beams", metavar="N", type=int, help="texts that are followed at once (default: 1)")
     add(
         "--temperature",
         metavar="T",
@@ -83,7 +97,8 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
         "--jobs",
         metavar="N",
         type=int,
-        help="processes, each with a bundle of its own in memory (default: 1; of a cluster: all)",
+        help="processes, each with a bundle of its own in memory, 120 MB with the default one "
+        "(default: 1; with --ray, what the cluster has cores for)",
     )
     add("--threads", metavar="N", type=int, default=1, help="of each process (default: 1)")
     add("--ray", metavar="ADDRESS|local", help="have a Ray cluster do it, or one made for it here")
@@ -127,19 +142,20 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     if arguments.jobs is not None and not 1 <= arguments.jobs <= MAX_JOBS:
         raise InputError(f"--jobs: expected 1 to {MAX_JOBS}, got {arguments.jobs}")
     asked = {field.name: getattr(arguments, field.name) for field in fields(Settings)}
-    asked["hotwords"] = () if arguments.hotwords is None else _lines(arguments.hotwords)
+    if arguments.hotwords is not None:
+        asked["hotwords"] = _lines(arguments.hotwords)
     if arguments.timestamps is None:
         asked["timestamps"] = "segment" if arguments.format in ("srt", "vtt") else "none"
     return Settings(**asked)
 
 
 def _lines(path: str) -> tuple[str, ...]:
-    """The lines of a list, which go to all processes: the file itself may be on this machine only."""
+    """A list, to be sent to all processes: the file itself may be on this machine only."""
     data = read_plain(path, MAX_LIST + 1, "a list of words", InputError)
     if len(data) > MAX_LIST:
         raise InputError(f"{path}: expected a list of words of at most {MAX_LIST} bytes, got more")
     try:
-        return tuple(data.decode("utf-8").splitlines())
+        return tuple(data.decode("utf-8").split("\n"))
     except UnicodeDecodeError as problem:
         raise InputError(f"{path}: not UTF-8 at byte {problem.start}") from None
 
@@ -153,7 +169,8 @@ def _claimed(
     # By its version, for another one may write other texts.
     manifest = load(settings.bundle).manifest
     options = asdict(settings) | {"bundle": f"{manifest.name} {manifest.version}"}
-    options["hotwords"] = hashlib.sha256("\n".join(settings.hotwords).encode()).hexdigest()
+    if settings.hotwords is not None:
+        options["hotwords"] = hashlib.sha256("\n".join(settings.hotwords).encode()).hexdigest()
     del options["threads"]  # which change nothing but the time that it takes
     return claimed(arguments.out, items, options, resume=arguments.resume)
 

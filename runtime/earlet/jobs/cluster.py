@@ -41,7 +41,7 @@ OBJECT_STORE = 80 << 20  # bytes: a little above Ray's least, for texts are shor
 
 # What Ray reads when it is imported.
 ALWAYS = {"RAY_USAGE_STATS_ENABLED": "0"}  # it calls home unless told not to
-THERE = {"RAY_NUM_REDIS_GET_RETRIES": "2"}  # 40 s each, to find that it is no Ray that answers
+THERE = {"RAY_NUM_REDIS_GET_RETRIES": "1"}  # 40 s to find that it is no Ray that answers
 HERE = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # loopback only; on Linux too, whatever its name
     "RAY_AUTH_MODE": "token",
@@ -67,10 +67,11 @@ def run(
     """
     threads = max(1, settings.threads)  # what is wrong with fewer, a worker tells
     with _cluster(address, n_workers and n_workers * threads) as ray:
-        n_cores = int(ray.cluster_resources().get("CPU", 0))
+        n_cores = max(1, int(ray.cluster_resources().get("CPU", 0)))
         n_workers = n_workers or max(1, n_cores // threads)
+        pool = _Pool(ray, settings, min(threads, n_cores))
         try:
-            yield from _Pool(ray, settings).outcomes(deque(items), n_workers)
+            yield from pool.outcomes(deque(items), n_workers)
         except ray.exceptions.RayError as problem:
             raise BackendError(f"--ray {address}: the cluster is lost: {_line(problem)}") from None
 
@@ -109,10 +110,11 @@ class _Busy(NamedTuple):
 class _Pool:
     """The actors of a job, by the promise of what they do."""
 
-    def __init__(self, ray: Any, settings: Settings) -> None:
+    def __init__(self, ray: Any, settings: Settings, n_cores: int) -> None:
         self._ray = ray
         self._settings = settings
-        self._actor = ray.remote(num_cpus=settings.threads)(_Actor)
+        self._n_cores = n_cores  # of each actor
+        self._actor = ray.remote(num_cpus=n_cores)(_Actor)
         self._loading: dict[Any, Any] = {}
         self._busy: dict[Any, _Busy] = {}
         self._idle: list[Any] = []
@@ -162,8 +164,8 @@ class _Pool:
         kept, _ = self._ray.wait([*self._loading, *self._busy], timeout=timeout)
         if not kept:
             raise BackendError(
-                f"no worker was ready after {READY_S:g} s; is there a machine with "
-                f"{self._settings.threads} free cores? See `ray status`"
+                f"no worker was ready after {READY_S:g} s; `ray status` tells whether a machine "
+                f"has {self._n_cores} free cores"
             )
         return kept[0]
 

@@ -45,7 +45,7 @@ class Settings:
     language: str | None = None
     task: Literal["transcribe", "translate"] = "transcribe"
     initial_prompt: str | None = None
-    hotwords: tuple[str, ...] = ()  # the lines of a list
+    hotwords: tuple[str, ...] | None = None  # the lines of a list
     long_form: Literal["vad", "sequential"] = "vad"
     num_beams: int | None = None
     temperature: float | None = None

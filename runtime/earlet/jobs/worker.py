@@ -37,7 +37,7 @@ class Worker:
             EarletError: when it cannot be loaded, or does not know an option.
         """
         self._settings = settings
-        self._recogniser: Any = pipeline(
+        self._recogniser = pipeline(
             "automatic-speech-recognition", settings.bundle, threads=settings.threads
         )
         self._options = _options(settings)
@@ -75,7 +75,8 @@ class Worker:
                     n_samples += len(chunk)
                     heard(n_samples / rate, file.duration_s)
 
-            chunks = list(self._recogniser.listen(sound(), **self._options))
+            events = self._recogniser.listen(sound(), **self._options)
+            chunks = [event for event in events if isinstance(event, Chunk)]
         # Of a recording that still goes on, the beginning must not count as all of it.
         if _state(source) != before:
             raise AudioFileError(f"{source}: was changed while it was read; transcribe it again")
