@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from earlet.decoding.beam import Beam, Candidate, advance, candidates
+from earlet.decoding.beam import Beam, Candidate, Ended, advance, candidates
 from earlet.decoding.decoder import Decoder
+from earlet.decoding.options import GenerationOptions
 
 
 @pytest.fixture
@@ -57,6 +58,34 @@ def test_a_second_text_of_a_beam_takes_a_decoder_that_is_free(
     for beam, token in zip(after, (7, 8, 9), strict=True):
         alone = toy.decoder().feed([0, 5, token])[-1]
         np.testing.assert_allclose(beam.logits, alone, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("early_stopping", "length_penalty", "still_good", "too_bad"),
+    [
+        (False, 1.0, -5.9, -6.1),  # -6 / 3 is -4 / 2
+        (False, 2.0, -8.9, -9.1),  # -9 / 9 is -4 / 4
+        (False, -1.0, -2.6, -2.7),  # -8/3 * 3 is -4 * 2
+        ("never", 1.0, -19.9, -20.1),  # -20 / 10 is -4 / 2
+        ("never", 0.0, -3.9, -4.1),
+        ("never", -1.0, -2.6, -2.7),  # it will be no better for being longer
+    ],
+)
+def test_a_text_is_waited_for_while_it_can_still_become_the_best(
+    beams: list[Beam],
+    early_stopping: Any,
+    length_penalty: float,
+    still_good: float,
+    too_bad: float,
+) -> None:
+    options = GenerationOptions(
+        num_beams=2, early_stopping=early_stopping, length_penalty=length_penalty
+    )
+    ended = Ended(1, 10, options)
+    assert not ended.is_final(too_bad, 3)  # nothing has ended yet
+    ended.add(Candidate(beams[0], 3, -3.0, -4.0), eos=3)
+    assert not ended.is_final(still_good, 3)
+    assert ended.is_final(too_bad, 3)
 
 
 def test_several_are_drawn_in_turn_without_putting_them_back(toy: Any) -> None:

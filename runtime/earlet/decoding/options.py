@@ -19,7 +19,7 @@ MAX_BEAMS = 64  # each has a decoder's cache of its own
 MAX_TOP_K = 1_000_000  # more tokens than any network has
 MAX_TOKENS = 10_000  # of a text: more than any network writes
 MAX_EXPONENT = 10  # of a length of up to MAX_TOKENS, whose power stays a finite number
-MAX_FACTOR = 1_000  # of penalties and temperature: beyond it tokens are all alike, or all but one
+MIN_FACTOR, MAX_FACTOR = 0.001, 1_000  # beyond them tokens are all alike, or all but one
 
 
 class _Range(NamedTuple):
@@ -47,7 +47,7 @@ _RANGES: Mapping[str, _Range] = {
     "diversity_penalty": _Range(0, MAX_FACTOR, above=True),
     "length_penalty": _Range(-MAX_EXPONENT, MAX_EXPONENT),
     "penalty_alpha": _Range(0, 1, above=True),
-    "temperature": _Range(0, MAX_FACTOR, above=True),
+    "temperature": _Range(MIN_FACTOR, MAX_FACTOR),
     "top_k": _Range(0, MAX_TOP_K),
     "top_p": _Range(0, 1, above=True),
     "typical_p": _Range(0, 1, above=True),
@@ -57,7 +57,7 @@ _RANGES: Mapping[str, _Range] = {
     "max_new_tokens": _Range(1, MAX_TOKENS),
     "min_length": _Range(0, MAX_TOKENS),
     "min_new_tokens": _Range(0, MAX_TOKENS),
-    "repetition_penalty": _Range(0, MAX_FACTOR, above=True),
+    "repetition_penalty": _Range(MIN_FACTOR, MAX_FACTOR),
     "no_repeat_ngram_size": _Range(0, MAX_TOKENS),
     "seed": _Range(0, 2**64 - 1),
 }
@@ -86,7 +86,7 @@ class GenerationOptions:
     early_stopping: Literal[True, False, "never"] | None = None
     length_penalty: float | None = None  # a text's score is divided by its length to this power
     penalty_alpha: float | None = None  # weight of being unlike what was written, 0..1
-    temperature: float | None = None  # logits are divided by it
+    temperature: float | None = None  # logits are divided by it; for none, leave do_sample out
     top_k: int | None = None  # tokens to draw from, or to compare; 0: all
     top_p: float | None = None  # draw from the likeliest that have this probability together
     typical_p: float | None = None  # draw from the most typical that have it together

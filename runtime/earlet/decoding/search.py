@@ -33,8 +33,9 @@ def generate(
 ) -> Hypothesis:
     """What follows `prompt`, of at most `limit` tokens.
 
-    The log-probabilities are those of the tokens among all that the rules left, whatever they were
-    chosen by: before temperature, cut-offs and length penalty.
+    The log-probabilities are those of the tokens among all that the rules left, however they were
+    chosen: before temperature, cut-offs and length penalty. What groups of beams do to each other
+    counts as a rule.
 
     Args:
         decoder: of the utterance; what it was fed before is kept, and the prompt fed after it.
