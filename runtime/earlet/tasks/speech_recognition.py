@@ -21,7 +21,6 @@ from earlet.bundle import Bundle
 from earlet.decoding.ctc_recogniser import CtcRecogniser
 from earlet.decoding.hotwords import hotwords as bonus
 from earlet.decoding.hotwords import read_hotwords
-from earlet.decoding.options import GREEDY, GenerationOptions
 from earlet.decoding.recogniser import Segment, Timestamps, TranscriptionOptions, Word
 from earlet.decoding.rules import LogitRule
 from earlet.decoding.seq2seq_recogniser import Seq2SeqRecogniser
@@ -31,7 +30,9 @@ from earlet.streaming.endpointer import borders
 from earlet.streaming.long_form import LongForm
 from earlet.streaming.partials import Final, LiveTranscriber
 from earlet.streaming.vad import Utterance
+from earlet.streaming.voices import Voices
 from earlet.tasks.batch import each
+from earlet.tasks.generation_parameters import with_parameters
 from earlet.tasks.matching import Matcher
 from earlet.tasks.recogniser import recogniser
 from earlet.tasks.sound import AudioInput, Chunks, stream
@@ -128,7 +129,8 @@ class SpeechRecognition:
             sampling_rate: of samples, in Hz; required with an array.
             return_timestamps: give `chunks`, too: True for one a segment, "word" for one a word.
             generation_parameters: how tokens are chosen, by the names and with the meaning of the
-                Hugging Face task: `num_beams`, `do_sample`, `temperature`, `max_new_tokens` ...
+                Hugging Face task: `num_beams`, `do_sample`, `temperature`, `max_new_tokens` ...,
+                and of Whisper's fallback, `logprob_threshold` ... (`generation_parameters.py`).
             language: what is spoken, "en", where the network knows several; None: it hears which.
             task: "transcribe", or "translate" into English where the network can.
             initial_prompt: what was said before, for names and style, where the network takes it.
@@ -221,16 +223,14 @@ class SpeechRecognition:
         initial_prompt: str | None,
         hotwords: Sequence[str],
     ) -> TranscriptionOptions:
-        return TranscriptionOptions(
+        options = TranscriptionOptions(
             language=language,
             task=task,
             initial_prompt=initial_prompt,
             timestamps=_timestamps(return_timestamps),
-            generation=GenerationOptions.from_mapping(generation_parameters)
-            if generation_parameters
-            else GREEDY,
             rules=(self._bonus(hotwords),) if hotwords else (),
         )
+        return with_parameters(options, generation_parameters or {})
 
     def _bonus(self, hotwords: Sequence[str]) -> LogitRule:
         """Raises InputError for words that cannot be used."""
@@ -306,9 +306,12 @@ class SpeechRecognition:
         if not isinstance(self._recogniser, Seq2SeqRecogniser):
             raise InputError("long_form: sequential is for networks that write times; use vad")
         windows = LongForm(self._recogniser, options)
+        voices = Voices(self._vad.utterance_stream(self._vad_config))
         for chunk in chunks:
-            yield from windows.push(chunk)
-        yield from windows.flush()
+            voices.push(chunk)
+            yield from filter(voices.in_segment, windows.push(chunk))
+        voices.flush()
+        yield from filter(voices.in_segment, windows.flush())
 
 
 def _timestamps(asked: ReturnTimestamps) -> Timestamps:
