@@ -82,6 +82,10 @@ def test_moonshine_s_decoder_takes_several_tokens_at_any_place() -> None:
     names = [output.name for output in session.get_outputs()]
     results = dict(zip(names, session.run(None, feeds), strict=True))
     assert results.pop("logits").shape == (1, 3, N_VOCAB)
+    assert results.pop("hidden").shape == (1, 3, D)
+    attention = results.pop("attention")  # of two heads
+    assert attention.shape == (1, 2, 3, 5)
+    np.testing.assert_allclose(attention.sum(axis=-1), 1, atol=1e-5)
     assert results.keys() == {name.replace("past", "present") for name in feeds if "past." in name}
     for present in results.values():
         assert present.shape == cached.shape

@@ -23,6 +23,7 @@ from earlet import features
 from earlet.arrays import FloatArray
 from earlet_quantize.graph import save
 from earlet_quantize.networks.ctranslate2 import read_variables
+from earlet_quantize.networks.encoder_decoder import Head
 from earlet_quantize.networks.whisper import WhisperConfig, decoder, encoder
 from earlet_quantize.networks.whisper_int8 import quantize_decoder, quantize_encoder
 from earlet_quantize.networks.whisper_weights import from_ctranslate2
@@ -57,7 +58,8 @@ def rebuild(
 ) -> tuple[WhisperConfig, onnx.ModelProto, onnx.ModelProto]:
     """The network's sizes, encoder and decoder, in float32."""
     config, weights = from_ctranslate2(read_variables(published["model.bin"], "model.bin"))
-    return config, encoder(config, weights), decoder(config, weights)
+    heads = [Head(*pair) for pair in json.loads(published["config.json"])["alignment_heads"]]
+    return config, encoder(config, weights), decoder(config, weights, heads)
 
 
 def write(

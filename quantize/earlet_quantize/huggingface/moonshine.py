@@ -14,6 +14,7 @@ from earlet_quantize.huggingface import seq2seq
 from earlet_quantize.huggingface.draft import Draft
 from earlet_quantize.huggingface.folder import Facts, Folder, Variant
 from earlet_quantize.huggingface.speech import receptive_field, waveform
+from earlet_quantize.huggingface.tokenizer import read_tokenizer
 from earlet_quantize.networks import moonshine
 from earlet_quantize.networks.moonshine_weights import from_onnx
 
@@ -45,7 +46,8 @@ def recognise(folder: Folder, config: Facts, variant: Variant) -> Draft:
     networks = seq2seq.Networks(
         moonshine.encoder(sizes, weights), moonshine.decoder(sizes, weights)
     )
-    return seq2seq.recogniser(folder, config, networks, waveform(folder), decoding)
+    tokenizer = read_tokenizer(folder, config)
+    return seq2seq.recogniser(networks, tokenizer, waveform(folder), decoding)
 
 
 def network_sizes(config: Facts) -> moonshine.MoonshineConfig:

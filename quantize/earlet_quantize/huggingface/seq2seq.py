@@ -10,8 +10,7 @@ from typing import NamedTuple
 import onnx
 
 from earlet_quantize.huggingface.draft import UTTERANCES, Draft
-from earlet_quantize.huggingface.folder import TOKENIZER, Facts, Folder, Variant
-from earlet_quantize.huggingface.tokenizer import read_tokenizer
+from earlet_quantize.huggingface.folder import TOKENIZER, Folder, Variant
 from earlet_quantize.model_file import read_model
 
 ENCODER, DECODER = "encoder.onnx", "decoder.onnx"  # their names in the bundle
@@ -40,9 +39,8 @@ def read_networks(folder: Folder, variant: Variant) -> Networks:
 
 
 def recogniser(
-    folder: Folder,
-    config: Facts,
     networks: Networks,
+    tokenizer: bytes,
     section: Mapping[str, object],
     decoding: Mapping[str, object],
 ) -> Draft:
@@ -62,6 +60,6 @@ def recogniser(
         files={
             ENCODER: networks.encoder.SerializeToString(deterministic=True),
             DECODER: networks.decoder.SerializeToString(deterministic=True),
-            TOKENIZER: read_tokenizer(folder, config),
+            TOKENIZER: tokenizer,
         },
     )

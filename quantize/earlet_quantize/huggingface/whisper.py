@@ -5,6 +5,8 @@
 | sizes of the network | config.json |
 | log-mel constants | preprocessor_config.json: WhisperFeatureExtractor, documented defaults |
 | ids of the prompt, suppressed tokens | generation_config.json; by default none is suppressed |
+| ids of what was said before, and of silence | tokenizer.json, by their names, where it has them |
+| heads that follow the sound | generation_config.json `alignment_heads`; the upper half |
 | positions | config.json `max_target_positions` |
 
 The range of frequencies and the scaling of the spectrogram cannot be chosen; they are in the source
@@ -12,13 +14,24 @@ of WhisperFeatureExtractor (transformers 4.57). Timestamps begin after `no_times
 (`WhisperTimeStampLogitsProcessor`).
 """
 
+from earlet import tokenizers
 from earlet.audio.resample import MAX_RATE_HZ
 from earlet_quantize.errors import FolderError
 from earlet_quantize.huggingface import seq2seq
 from earlet_quantize.huggingface.draft import Draft
-from earlet_quantize.huggingface.folder import GENERATION, Facts, Folder, Variant, agree
+from earlet_quantize.huggingface.folder import (
+    GENERATION,
+    TOKENIZER,
+    Facts,
+    Folder,
+    Variant,
+    agree,
+)
 from earlet_quantize.huggingface.speech import extractor
+from earlet_quantize.huggingface.tokenizer import read_tokenizer
 from earlet_quantize.networks import whisper
+from earlet_quantize.networks.encoder_decoder import Head
+from earlet_quantize.networks.whisper import WhisperConfig
 from earlet_quantize.networks.whisper_weights import from_onnx
 
 LOG_MEL: dict[str, object] = {
@@ -30,13 +43,19 @@ LOG_MEL: dict[str, object] = {
     "std": 4.0,
 }
 
+NAMED = {  # tokens that have a name and no entry in any file; OpenAI called the first two ways
+    "no_speech": ("<|nospeech|>", "<|nocaptions|>"),
+    "previous": ("<|startofprev|>",),
+}
 NOT_SUPPRESSED: dict[str, object] = {"suppress_tokens": (), "begin_suppress_tokens": ()}
 
 
 def recognise(folder: Folder, config: Facts, variant: Variant) -> Draft:
     """Whisper of any size, English or multilingual."""
     section = log_mel(extractor(folder, "WhisperFeatureExtractor"), config)
-    ids = decoding(folder.facts(GENERATION).over(NOT_SUPPRESSED), config)
+    generation = folder.facts(GENERATION).over(NOT_SUPPRESSED)
+    tokenizer = read_tokenizer(folder, config)
+    ids = decoding(generation, config) | named_tokens(tokenizer)
     config.expect("activation_function", "gelu")
     config.expect("scale_embedding", False)
     counts = {
@@ -54,12 +73,15 @@ def recognise(folder: Folder, config: Facts, variant: Variant) -> Draft:
     }
     published = seq2seq.read_networks(folder, variant)
     try:
-        sizes = whisper.WhisperConfig(**counts)
+        sizes = WhisperConfig(**counts)
         weights = from_onnx(sizes, *published)
     except FolderError as problem:
         raise FolderError(f"{folder.path}: {problem}") from None
-    networks = seq2seq.Networks(whisper.encoder(sizes, weights), whisper.decoder(sizes, weights))
-    return seq2seq.recogniser(folder, config, networks, section, ids)
+    heads = alignment_heads(generation, sizes)
+    networks = seq2seq.Networks(
+        whisper.encoder(sizes, weights), whisper.decoder(sizes, weights, heads)
+    )
+    return seq2seq.recogniser(networks, tokenizer, section, ids)
 
 
 def log_mel(facts: Facts, config: Facts) -> dict[str, object]:
@@ -98,3 +120,30 @@ def decoding(generation: Facts, config: Facts) -> dict[str, object]:
         ids["languages"] = {name.strip("<|>"): token for name, token in languages.items()}
         ids["tasks"] = generation.get("task_to_id", dict[str, int])
     return ids
+
+
+def named_tokens(tokenizer: bytes) -> dict[str, object]:
+    """Those of NAMED that a tokenizer.json has."""
+    pieces = tokenizers.detokenizer_from_json(tokenizer.decode(), TOKENIZER)
+    return {
+        key: token
+        for key, names in NAMED.items()
+        for token in map(pieces.id_of, names)
+        if token is not None
+    }
+
+
+def alignment_heads(generation: Facts, sizes: WhisperConfig) -> tuple[Head, ...] | None:
+    """The cross-attention's heads that follow the sound; None where the file does not tell."""
+    key = "alignment_heads"
+    if key not in generation:
+        return None
+    pairs = generation.get(key, tuple[tuple[int, ...], ...])
+    known = {(i, j) for i in range(sizes.decoder_layers) for j in range(sizes.decoder_heads)}
+    if not pairs or len({*pairs}) < len(pairs) or not known.issuperset(pairs):
+        generation.refuse(
+            key,
+            f"[layer, head] of {sizes.decoder_layers} layers with {sizes.decoder_heads} heads, "
+            "each once",
+        )
+    return tuple(Head(*pair) for pair in sorted(pairs))

@@ -116,13 +116,18 @@ def split_heads(graph: GraphBuilder, values: str, n_heads: int, head_size: int) 
 
 def cross_attention(
     graph: GraphBuilder, q: str, keys: str, values: str, n_heads: int, head_size: int
-) -> str:
-    """Every query attends to all of a stored input, (1, n_queries, n_heads * head_size).
+) -> tuple[str, str]:
+    """Every query attends to all of a stored input.
 
     Products are not scaled: head_size ** -0.5 belongs into the weights that made the keys, once,
     and not into every step.
+
+    Returns:
+        The attended values (1, n_queries, n_heads * head_size), and how much each query took of
+        each of the n stored, (1, n_heads, n_queries, n).
     """
     q = split_heads(graph, q, n_heads, head_size)  # (1, n_heads, n_queries, head_size)
     weights = graph.node("Softmax", graph.node("MatMul", q, keys), axis=-1)
     heads = graph.node("Transpose", graph.node("MatMul", weights, values), perm=[0, 2, 1, 3])
-    return graph.node("Reshape", heads, graph.integers(0, 0, n_heads * head_size))
+    attended = graph.node("Reshape", heads, graph.integers(0, 0, n_heads * head_size))
+    return attended, weights

@@ -3,11 +3,14 @@
     encoder   ... -> of each decoder layer: cross.{i}.key (1, n_heads, head_size, n_frames)
                                             cross.{i}.value (1, n_heads, n_frames, head_size)
     decoder   token (1, n_tokens), n_past (1,), past.{i}.*, cross.{i}.* -> ...
-                  -> logits (1, n_tokens, n_vocab), present.{i}.*
+                  -> logits (1, n_tokens, n_vocab), present.{i}.*,
+                     hidden (1, n_tokens, D), attention (1, n_chosen, n_tokens, n_frames)
 
 The encoder ends with what the decoder's cross-attention makes of its states: they depend on nothing
 else, and no step does it again. Past and present are (1, n_heads, n_positions, cached_head_size).
-What stands between is the networks' own.
+`hidden` is what the head multiplies, and `attention` how much of each frame some heads of the
+cross-attention took, from which the times of words are read. Both are there anyway. What stands
+between is the networks' own.
 """
 
 from collections.abc import Sequence
@@ -22,6 +25,19 @@ from earlet_quantize.networks.modules import Weights
 NORM_EPSILON = 1e-5  # torch.nn.LayerNorm's
 
 KeysValues = tuple[str, str]
+
+
+class Head(NamedTuple):
+    """One of the decoder's cross-attention."""
+
+    layer: int
+    head: int
+
+
+def upper_half(n_layers: int, n_heads: int) -> tuple[Head, ...]:
+    """The heads of the upper half of the layers: those to take where it is not known which follow
+    the sound, as openai-whisper does (`model.py`, `alignment_heads`)."""
+    return tuple(Head(i, j) for i in range(n_layers // 2, n_layers) for j in range(n_heads))
 
 
 class DecoderSizes(NamedTuple):
@@ -51,6 +67,7 @@ class EncoderDecoder(GraphBuilder):
         super().__init__(name)
         self._weights = weights
         self._sizes = sizes
+        self._attention: list[str] = []  # of each layer, (1, n_heads, n_tokens, n_frames)
 
     def cross_outputs(self, x: str) -> None:
         """End the encoder: its states (1, n_frames, D) as keys and values of all layers."""
@@ -83,15 +100,30 @@ class EncoderDecoder(GraphBuilder):
 
     def logits_output(self, x: str, embedding: str) -> None:
         """End the decoder: the scores of all tokens after each of the step's (1, n_tokens, D)."""
+        sizes = self._sizes
         logits = self.node("MatMul", x, embedding)
-        self.output("logits", logits, np.float32, [1, "n_tokens", self._sizes.n_vocab])
+        self.output("logits", logits, np.float32, [1, "n_tokens", sizes.n_vocab])
+        self.output("hidden", x, np.float32, [1, "n_tokens", sizes.n_heads * sizes.head_size])
+
+    def attention_output(self, heads: Sequence[Head]) -> None:
+        """What these heads of the layers so far attended to, those of the lowest layer first."""
+        chosen = [
+            self.node("Gather", weights, self.integers(*indices), axis=1)
+            for i, weights in enumerate(self._attention)
+            if (indices := [head for layer, head in heads if layer == i])
+        ]
+        found = chosen[0] if len(chosen) == 1 else self.node("Concat", *chosen, axis=1)
+        shape: Shape = 1, len(heads), "n_tokens", self._sizes.n_frames
+        self.output("attention", found, np.float32, shape)
 
     def cross_attention(self, name: str, x: str, cross: KeysValues) -> str:
         """(1, n_tokens, D) -> the same shape: tokens attend to all frames; not projected yet."""
         q = self.linear(f"{name}.q_proj", x)
-        return attention.cross_attention(
+        attended, weights = attention.cross_attention(
             self, q, *cross, self._sizes.n_heads, self._sizes.head_size
         )
+        self._attention.append(weights)
+        return attended
 
     def linear(self, name: str, x: str) -> str:
         """x W, and + b where the module has a bias."""

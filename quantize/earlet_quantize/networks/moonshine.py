@@ -15,6 +15,7 @@ and so needs an `If`. Here the encoder ends with these projections: they depend 
 Both graphs are written in float32, in operators that `passes` and `schemes` know how to improve.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,7 +28,9 @@ from earlet_quantize.networks.encoder_decoder import (
     NORM_EPSILON,
     DecoderSizes,
     EncoderDecoder,
+    Head,
     KeysValues,
+    upper_half,
 )
 from earlet_quantize.networks.modules import Weights
 
@@ -64,6 +67,9 @@ class MoonshineConfig:
 
 TINY = MoonshineConfig(d_model=288, width=1152, encoder_layers=6, decoder_layers=6)
 BASE = MoonshineConfig(d_model=416, width=1664, encoder_layers=8, decoder_layers=8)
+# Of the published English networks: heads that follow the sound, as found by
+# models/recipes/moonshine-tiny-en/heads.py.
+ALIGNMENT_HEADS = {TINY: (Head(4, 1), Head(4, 2)), BASE: (Head(5, 1), Head(5, 3))}
 
 
 def encoder(config: MoonshineConfig, weights: Weights) -> onnx.ModelProto:
@@ -78,11 +84,15 @@ def encoder(config: MoonshineConfig, weights: Weights) -> onnx.ModelProto:
     return net.model()
 
 
-def decoder(config: MoonshineConfig, weights: Weights) -> onnx.ModelProto:
+def decoder(
+    config: MoonshineConfig, weights: Weights, heads: Sequence[Head] | None = None
+) -> onnx.ModelProto:
     """One step: token (1, n_tokens) and what came before -> logits (1, n_tokens, n_vocab).
 
     n_tokens is 1 when text is written, and more when a given text is scored; a token sees itself
     and those before it. Their keys and values are written into the cache from position n_past on.
+    `heads` are those that follow the sound, from which times of words are read; None takes those
+    of `ALIGNMENT_HEADS`, or the upper half of the layers.
     """
     net = _Moonshine("decoder", config, weights)
     step = net.step_inputs()
@@ -95,6 +105,9 @@ def decoder(config: MoonshineConfig, weights: Weights) -> onnx.ModelProto:
         net.present_output(i, present)
         x = net.decoder_cross_attention(name, x, step.cross[i])
         x = net.gated_feed_forward(name, x)
+    if heads is None:
+        heads = ALIGNMENT_HEADS.get(config) or upper_half(config.decoder_layers, config.n_heads)
+    net.attention_output(heads)
     net.logits_output(net.norm("decoder.norm", x), embedding)
     return net.model()
 

@@ -15,6 +15,7 @@ it again. Both graphs are written in float32, in operators that `passes` and `sc
 improve. Where the weights come from: `whisper_weights.py`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +23,13 @@ import onnx
 
 from earlet_quantize.errors import FolderError
 from earlet_quantize.networks import attention
-from earlet_quantize.networks.encoder_decoder import DecoderSizes, EncoderDecoder, KeysValues
+from earlet_quantize.networks.encoder_decoder import (
+    DecoderSizes,
+    EncoderDecoder,
+    Head,
+    KeysValues,
+    upper_half,
+)
 from earlet_quantize.networks.modules import Weights
 
 KERNEL = 3  # frames that a convolution sees; one of padding at both ends
@@ -71,11 +78,15 @@ def encoder(config: WhisperConfig, weights: Weights) -> onnx.ModelProto:
     return net.model()
 
 
-def decoder(config: WhisperConfig, weights: Weights) -> onnx.ModelProto:
+def decoder(
+    config: WhisperConfig, weights: Weights, heads: Sequence[Head] | None = None
+) -> onnx.ModelProto:
     """One step: token (1, n_tokens) and what came before -> logits (1, n_tokens, n_vocab).
 
     n_tokens is 1 when text is written, and more when a given text is scored; a token sees itself
     and those before it. Their keys and values are written into the cache from position n_past on.
+    `heads` are those that follow the sound, from which times of words are read; None takes the
+    upper half of the layers.
     """
     net = _Whisper("decoder", config, weights)
     step = net.step_inputs()
@@ -88,6 +99,9 @@ def decoder(config: WhisperConfig, weights: Weights) -> onnx.ModelProto:
         net.present_output(i, present)
         x = net.decoder_cross_attention(name, x, step.cross[i])
         x = net.feed_forward(name, x)
+    if heads is None:
+        heads = upper_half(config.decoder_layers, config.decoder_heads)
+    net.attention_output(heads)
     net.logits_output(net.norm("decoder.layer_norm", x), embedding)
     return net.model()
 

@@ -6,11 +6,15 @@
       -> tokens grouped into words (`words.py`), no word torn by a pause
 
 As `find_alignment` of openai-whisper's `timing.py`, whose path it is held to by way of
-transformers. New is what is done about silence: there, a pause belongs to the word before it or is
-halved, and the first word begins with the recording.
+transformers. New is what is done about silence: there it belongs to the words around it, and the
+first one begins with the recording.
+
+Of 30 s, 100 tokens and 8 heads it takes 18 ms, most of it for the median.
 """
 
+from bisect import bisect
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -58,15 +62,15 @@ def words(
     duration_s = len(waveform) / sample_rate
     heard = _heard(waveform, attention.shape[2], seconds_per_frame * sample_rate)
     begins = token_starts(attention[:, :, heard])
-    borders = [*(int(begins[word.first]) for word in grouped), int(begins[-1]), len(heard)]
-    _mend(borders, runs(heard, MIN_PAUSE_S / seconds_per_frame))
+    borders = [*(int(begins[word.first]) for word in grouped), int(begins[-1])]
+    _mend(borders, heard, MIN_PAUSE_S / seconds_per_frame)
 
     def seconds(frame: int) -> float:
         return min(frame * seconds_per_frame, duration_s)
 
     found = []
-    for word, first, end in zip(grouped, borders, borders[1:], strict=False):
-        start_s = seconds(int(heard[min(first, len(heard) - 1)]))
+    for word, (first, end) in zip(grouped, pairwise(borders), strict=True):
+        start_s = seconds(int(heard[first]))
         end_s = seconds(int(heard[end - 1]) + 1) if end > first else start_s
         found.append(Word(word.text, start_s, end_s))
     return found
@@ -81,27 +85,25 @@ def _heard(waveform: FloatArray, n_frames: int, samples_per_frame: float) -> Int
     return np.flatnonzero(power >= power.max() * 10 ** (SILENT_DB / 10))
 
 
-def runs(heard: IntArray, min_pause: float) -> list[int]:
-    """Where in `heard` something is heard again after a pause of frames, with both ends."""
-    breaks = np.flatnonzero(np.diff(heard) > min_pause) + 1
-    return [0, *breaks.tolist(), len(heard)]
-
-
-def _mend(borders: list[int], breaks: Sequence[int]) -> None:
-    """Move borders of words to pauses where they would tear a word in two, in place.
+def _mend(borders: list[int], heard: IntArray, min_pause: float) -> None:
+    """Move borders of words, places in `heard`, to pauses where they would tear a word in two.
 
     A border just behind a pause leaves the first sounds of a word to the word before the pause,
     one just before a pause the last sounds to the word after it. What a word has on the other side
-    of the pause must be more than what it gives away.
+    of the pause must be more than what it gives away. Behind the last border there is no word, and
+    what is shorter than a pause belongs to the last one. In place; `min_pause` is in frames.
     """
-    for i in range(1, len(borders) - 1):
-        before, border, after = borders[i - 1 : i + 2]
-        at = int(np.searchsorted(breaks, border, side="right"))
+    breaks = [0, *(np.flatnonzero(np.diff(heard) > min_pause) + 1).tolist(), len(heard)]
+    for i in range(1, len(borders)):
+        before, border = borders[i - 1 : i + 1]
         if border in breaks:
             continue
+        at = bisect(breaks, border)
         begin, end = breaks[at - 1], breaks[at]
         back, forth = border - begin, end - border
-        may_go_back, may_go_forth = back < begin - before, forth < after - end
+        is_last = i + 1 == len(borders)
+        may_go_back = back < begin - before
+        may_go_forth = forth < (min_pause if is_last else borders[i + 1] - end)
         if may_go_back and (back <= forth or not may_go_forth):
             borders[i] = begin
         elif may_go_forth:
@@ -131,7 +133,7 @@ def median_filter(x: FloatArray, width: int = MEDIAN_WIDTH) -> FloatArray:
     """The median of `width` neighbours, an odd number, along the last axis, mirrored at its ends.
 
     What is not longer than half of it is left as it is. (n_rows, n_frames) are few wide arrays and
-    not many short windows: sorted by exchanges of whole arrays, eight times as fast as by windows.
+    not many short windows: sorted by exchanges of whole arrays, six times as fast as by windows.
     """
     half = width // 2
     if x.shape[-1] <= half:

@@ -1,6 +1,6 @@
 """Tokens grouped into words, by what they decode to.
 
-    [" W", "ell", "-", "known", ",", " 北", "京"] -> ["Well-known,", "北", "京"]
+    [" W", "ell", "-", "known", ","] -> ["Well-known,"]        [" 北", "京", "。"] -> ["北", "京。"]
 
 A word begins with a space, in scripts without spaces with every token; punctuation goes with its
 neighbour, and pieces of one character stay together. After `split_to_word_tokens` of

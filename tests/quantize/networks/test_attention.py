@@ -137,7 +137,7 @@ def test_cross_attention_takes_all_of_a_stored_input(n_queries: int) -> None:
     width = N_HEADS * HEAD_SIZE
     x = graph.input("q", np.float32, [1, "n_queries", width])
     keys, values = (graph.input(name, np.float32, [1, "n", width]) for name in "kv")
-    y = attention.cross_attention(
+    y, weights = attention.cross_attention(
         graph,
         x,
         attention.transposed_keys(graph, keys, N_HEADS, HEAD_SIZE),
@@ -146,10 +146,14 @@ def test_cross_attention_takes_all_of_a_stored_input(n_queries: int) -> None:
         HEAD_SIZE,
     )
     graph.output("y", y, np.float32, [1, "n_queries", width])
+    graph.output("weights", weights, np.float32, [1, N_HEADS, "n_queries", "n"])
     session = open_session(graph.model().SerializeToString(), "cross", "onnxruntime")
-    (found,) = session.run({"q": q[None], "k": k[None] * HEAD_SIZE**-0.5, "v": v[None]})
+    feeds = {"q": q[None], "k": k[None] * HEAD_SIZE**-0.5, "v": v[None]}
+    found, shares = session.run(feeds)
     wanted = attend(q, k, v, np.ones((n_queries, 5), dtype=bool))
     np.testing.assert_allclose(found[0], wanted, atol=TOLERANCE)
+    products = heads(q) @ heads(k).transpose(0, 2, 1) * HEAD_SIZE**-0.5
+    np.testing.assert_allclose(shares[0], softmax(products), atol=TOLERANCE)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def test_a_merged_decoder_gives_the_logits_of_transformers(golden: Path) -> None
     facts = json.loads((folder / "generation_config.json").read_text(encoding="utf-8"))
     prompt = [
         facts["decoder_start_token_id"],
-        facts["lang_to_id"]["<|en|>"],
+        facts["lang_to_id"]["<|de|>"],  # which transformers heard
         facts["task_to_id"]["transcribe"],
         facts["no_timestamps_token_id"],
     ]

@@ -60,7 +60,7 @@ def score(model: onnx.ModelProto, cross: dict[str, AnyArray], steps: list[list[i
         for spec, array in zip(session.get_outputs(), results, strict=True):
             if spec.name == "logits":
                 logits.append(array[0])
-            else:
+            elif spec.name.startswith("present."):
                 feeds[spec.name.replace("present", "past")] = array
         n_past += len(tokens)
     return np.concatenate(logits)

@@ -11,6 +11,11 @@ transformers and optimum write, and FAMILY.npz beside it holds
     features   what the network was fed, without the batch; of a text its ids
     logits     what PyTorch computes of them; of an encoder-decoder those of each token it writes
     answer     what transformers' pipeline makes of the example: JSON, a text or labels and scores
+
+and of an encoder-decoder what its decoder makes of FED, tokens as good as any:
+
+    attention  of the cross-attention, (n_layers, n_heads, n_tokens, n_frames)
+    hidden     what goes into the head, (n_tokens, size)
 """
 
 import json
@@ -39,6 +44,7 @@ KEPT = (  # of what transformers writes
     "vocab.json",
     "added_tokens.json",
 )
+FED = [1, 150, 42]
 FAMILIES: dict[str, Callable[[], Family]] = {
     "wav2vec2-ctc": lambda: sound.convolutional("Wav2Vec2", "CTC", vocab_size=32),
     "wav2vec2": lambda: sound.convolutional("Wav2Vec2", "SequenceClassification", **with_labels()),
@@ -61,7 +67,7 @@ FAMILIES: dict[str, Callable[[], Family]] = {
 }
 
 
-def randomise(model: Any) -> None:
+def randomise(model: Any, louder: tuple[str, int] | None) -> None:
     """Weights that keep the size of what flows through, and answers that differ."""
     torch.manual_seed(0)
     for name, weight in model.named_parameters():
@@ -69,6 +75,8 @@ def randomise(model: Any) -> None:
             continue
         noise = torch.randn_like(weight)
         loud = 4 if name.startswith(("classifier", "lm_head", "cls_classifier")) else 1
+        if louder and louder[0] in name:
+            loud = louder[1]
         weight.data = (
             loud * noise * weight[0].numel() ** -0.5 if weight.ndim > 1 else weight + noise / 10
         )
@@ -131,13 +139,31 @@ def answer_of(family: Family) -> Any:
     return answer(family.example)
 
 
+def inside_of(family: Family, inputs: Any) -> dict[str, Any]:
+    """What an encoder-decoder does not tell unless it is asked."""
+    if not family.model.config.is_encoder_decoder:
+        return {}
+    family.model.set_attn_implementation("eager")  # others do not keep what they attend to
+    with torch.no_grad():
+        told = family.model(
+            **inputs,
+            decoder_input_ids=torch.tensor([FED]),
+            output_attentions=True,
+            output_hidden_states=True,
+        )
+    return {
+        "attention": torch.cat(told.cross_attentions).numpy(),
+        "hidden": told.decoder_hidden_states[-1][0].numpy(),
+    }
+
+
 def make(name: str) -> None:
     """Write a family's folder and its golden file."""
     torch.manual_seed(0)
     family = FAMILIES[name]()
     family.model.eval()
     family.model.config.architectures = [type(family.model).__name__]  # as save_pretrained does
-    randomise(family.model)
+    randomise(family.model, family.louder)
     folder = OUT / name
     shutil.rmtree(folder, ignore_errors=True)
     with tempfile.TemporaryDirectory() as scratch:
@@ -153,6 +179,7 @@ def make(name: str) -> None:
         features=features,
         logits=logits_of(family, inputs),
         answer=np.array(json.dumps(answer_of(family))),
+        **inside_of(family, inputs),
     )
 
 

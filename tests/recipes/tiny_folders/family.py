@@ -25,6 +25,7 @@ class Family(NamedTuple):
     example: Any
     writer: Any = None  # the tokenizer of a speech recogniser
     options: dict[str, Any] | None = None  # of an encoder-decoder that writes
+    louder: tuple[str, int] | None = None  # weights and a factor, or all it writes is one token
     networks: tuple[str, ...] = ("model.onnx",)  # at the top as optimum, or as transformers.js
 
 

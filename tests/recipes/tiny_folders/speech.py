@@ -8,15 +8,18 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from tests.recipes.tiny_folders.family import Family, waveform
 from tests.recipes.tiny_folders.text import CORPUS
 
-END, START, EN, DE, TRANSLATE, TRANSCRIBE, NO_TIMESTAMPS = WHISPER_TOKENS = (
+WHISPER_TOKENS = (
     "<|endoftext|>",
     "<|startoftranscript|>",
     "<|en|>",
     "<|de|>",
     "<|translate|>",
     "<|transcribe|>",
+    "<|startofprev|>",
+    "<|nocaptions|>",
     "<|notimestamps|>",
 )
+END, START, EN, DE, TRANSLATE, TRANSCRIBE, _, _, NO_TIMESTAMPS = WHISPER_TOKENS
 TIMESTAMPS = [f"<|{i / 50:.2f}|>" for i in range(4)]  # of 1,501
 MOONSHINE_TOKENS = ["<unk>", "<s>", "</s>"]
 MAX_NEW_TOKENS = 12  # 6.5 a second, and 8
@@ -39,7 +42,7 @@ def whisper() -> Family:
         num_mel_bins=16,
         d_model=16,
         encoder_layers=1,
-        decoder_layers=1,
+        decoder_layers=2,
         encoder_attention_heads=2,
         decoder_attention_heads=2,
         encoder_ffn_dim=24,
@@ -61,8 +64,9 @@ def whisper() -> Family:
         lang_to_id={EN: ids[EN], DE: ids[DE]},
         task_to_id={"transcribe": ids[TRANSCRIBE], "translate": ids[TRANSLATE]},
         no_timestamps_token_id=ids[NO_TIMESTAMPS],
+        alignment_heads=[[0, 1], [1, 0], [1, 1]],
         # Random weights would write times, which trained ones do not where none are wanted.
-        suppress_tokens=[1, 2, *(ids[t] for t in (START, EN, DE, TRANSLATE, *TIMESTAMPS))],
+        suppress_tokens=[1, 2, *(ids[t] for t in (*WHISPER_TOKENS[1:], *TIMESTAMPS))],
         begin_suppress_tokens=[tokenizer.token_to_id("Ġ"), ids[END]],
     )
     return Family(
@@ -72,6 +76,7 @@ def whisper() -> Family:
         waveform(),
         hf.WhisperTokenizerFast(tokenizer_object=tokenizer),
         {"task": "transcribe", "num_beams": 1},  # the language it finds out itself
+        louder=("decoder.embed_positions", 8),
         networks=("onnx/encoder_model.onnx", "onnx/decoder_model_merged.onnx"),
     )
 
@@ -95,6 +100,7 @@ def moonshine() -> Family:
         waveform(),
         byte_fallback(),
         {"max_new_tokens": MAX_NEW_TOKENS, "num_beams": 1},
+        louder=("decoder.layers", 3),
         networks=("encoder_model.onnx", "decoder_model.onnx"),
     )
 
