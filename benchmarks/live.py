@@ -85,10 +85,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--bundle", default="moonshine-tiny-en")
     arguments = parser.parse_args()
-    waveform = recording(arguments.data / "speech" / "librispeech-test-other")
+    folder = arguments.data / "speech" / "librispeech-test-other"
+    transcripts = read_transcripts(folder / "transcripts.tsv")
+    waveform = recording([folder / f"{name}.flac" for name in transcripts])
     asr = earlet.pipeline("automatic-speech-recognition", arguments.bundle)
     offline = [chunk.text for chunk in asr.listen(waveform, sampling_rate=SAMPLE_RATE)]
-    columns = [measure(asr, waveform, slowness, offline) for slowness in SLOWNESS]
+    said = " ".join(transcripts.values())
+    columns = [measure(asr, waveform, slowness, said, offline) for slowness in SLOWNESS]
     lines = [
         "| | " + " | ".join(f"{slowness} times slower" for slowness in SLOWNESS) + " |",
         "|---" * (len(SLOWNESS) + 1) + "|",
@@ -97,23 +100,47 @@ def main() -> None:
     sys.stdout.write("\n".join(lines) + "\n")
 
 
-def recording(folder: Path) -> FloatArray:
-    """The utterances one after the other, (n_samples,)."""
+def recording(utterances: list[Path]) -> FloatArray:
+    """One after the other, (n_samples,)."""
     generator = np.random.default_rng(0)
     pause = np.zeros(round(PAUSE_S * SAMPLE_RATE), dtype=np.float32)
     parts = [pause]
-    for name in read_transcripts(folder / "transcripts.tsv"):
-        parts += [soundfile.read(folder / f"{name}.flac", dtype="float32")[0], pause]
+    for path in utterances:
+        parts += [soundfile.read(path, dtype="float32")[0], pause]
     waveform = np.concatenate(parts)
     hiss = HISS * generator.normal(size=len(waveform))
     return (waveform + hiss).astype(np.float32)
 
 
 def measure(
-    asr: SpeechRecognition, waveform: FloatArray, slowness: float, offline: list[str]
+    asr: SpeechRecognition, waveform: FloatArray, slowness: float, said: str, offline: list[str]
 ) -> dict[str, str]:
-    """A column of the table."""
-    device = Device(waveform, slowness)
+    """A column of the table; what was `said`, and the finals that a file would have given."""
+    found, behind_s = heard_on(asr, Device(waveform, slowness))
+    delays_s = [one.told_s - one.end_s for one in found]
+    n_partials = sum(len(one.shown) for one in found)
+    spoken_s = sum(one.end_s - one.start_s for one in found)
+    shown = [(words, one.text) for one in found for words in one.shown]
+    live, texts = [one.text for one in found], [normalize(text) for text in offline]
+    promised = [(one.promised, text) for one, text in zip(found, texts, strict=True)]
+    n_others = sum(a != b for a, b in zip(live, texts, strict=True))
+    return {
+        "from the end of the timestamp to the final, median": f"{np.median(delays_s):.2f} s",
+        "the same, 95 % of them": f"{np.percentile(delays_s, 95):.2f} s",
+        "most sound that ever waited": f"{behind_s:.1f} s",
+        "partial results, for each second of speech": f"{n_partials / spoken_s:.2f}",
+        "words shown that the final has otherwise": percent(shown),
+        "words taken back, for each word of the final": f"{erasure(found):.2f}",
+        "words promised before the final": f"{promises(found):.0f} %",
+        "words promised that are otherwise offline": percent(promised),
+        "finals of other words than offline": f"{n_others} of {len(found)}",
+        "word error rate of the finals": error_rate(said, live),
+        "word error rate offline": error_rate(said, texts),
+    }
+
+
+def heard_on(asr: SpeechRecognition, device: Device) -> tuple[list[Heard], float]:
+    """The utterances, and how many seconds the device was ever behind."""
     found: list[Heard] = []
     heard = Heard()
     behind_s = 0.0
@@ -129,23 +156,19 @@ def measure(
             heard.promised = normalize(event.stable)
         else:
             heard = Heard()
-    delays_s = [one.told_s - one.end_s for one in found]
-    n_partials = sum(len(one.shown) for one in found)
-    spoken_s = sum(one.end_s - one.start_s for one in found)
-    shown = [(words, one.text) for one in found for words in one.shown]
-    texts = [normalize(text) for text in offline]
-    promised = [(one.promised, text) for one, text in zip(found, texts, strict=True)]
-    others = [one.text for one, text in zip(found, texts, strict=True) if one.text != text]
-    return {
-        "from the end of speech to the final, median": f"{np.median(delays_s):.2f} s",
-        "the same, 95 % of them": f"{np.percentile(delays_s, 95):.2f} s",
-        "most sound that ever waited": f"{behind_s:.1f} s",
-        "partial results, for each second of speech": f"{n_partials / spoken_s:.2f}",
-        "words shown that the final has otherwise": percent(shown),
-        "words taken back, for each word of the final": f"{erasure(found):.2f}",
-        "words promised that are otherwise offline": percent(promised),
-        "finals of other words than offline": f"{len(others)} of {len(found)}",
-    }
+    return found, behind_s
+
+
+def error_rate(said: str, texts: list[list[str]]) -> str:
+    """Of all texts together."""
+    reference = normalize(said)
+    errors = word_errors(reference, [word for text in texts for word in text])
+    return f"{100 * errors / len(reference):.2f} %"
+
+
+def promises(found: list[Heard]) -> float:
+    """Percent of the words of the finals."""
+    return 100 * sum(len(one.promised) for one in found) / sum(len(one.text) for one in found)
 
 
 def percent(pairs: list[tuple[list[str], list[str]]]) -> str:

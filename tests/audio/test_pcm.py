@@ -1,8 +1,11 @@
 """Raw samples from a pipe, against NumPy's reading of the same bytes."""
 
 import io
+import os
+import socket
 import wave
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +13,7 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from earlet.audio.pcm import HEADERS, READ_BYTES, read_pcm
+from earlet.audio.pcm import HEADERS, READ_BYTES, PcmPipe
 from earlet.errors import InputError
 
 
@@ -48,21 +51,21 @@ def test_bytes_cut_anywhere_are_the_samples_that_numpy_reads(
     data: bytes, lengths: list[int]
 ) -> None:
     whole = data[: len(data) // 2 * 2]
-    chunks = list(read_pcm(pipe(data, lengths)))
+    chunks = list(PcmPipe(pipe(data, lengths)))
     assert all(chunk.dtype == np.float32 and len(chunk) for chunk in chunks)
     found = np.concatenate([np.empty(0), *chunks])
     np.testing.assert_array_equal(found, np.frombuffer(whole, dtype="<i2") / 32_768)
 
 
 def test_a_chunk_comes_as_soon_as_its_bytes_have() -> None:
-    chunks = read_pcm(pipe(bytes(20_000), [640, 320]))
+    chunks = iter(PcmPipe(pipe(bytes(20_000), [640, 320])))
     assert [len(next(chunks)) for _ in range(3)] == [2, 318, 160]
     assert max(len(chunk) for chunk in chunks) <= READ_BYTES // 2
 
 
 @pytest.mark.parametrize("data", [b"", b"\x01"])
 def test_less_than_a_sample_is_nothing(data: bytes) -> None:
-    assert list(read_pcm(pipe(data))) == []
+    assert list(PcmPipe(pipe(data))) == []
 
 
 @pytest.mark.parametrize("lengths", [[], [1, 1, 1, 1], [3]])
@@ -72,7 +75,7 @@ def test_a_wav_file_is_refused_however_it_arrives(lengths: list[int]) -> None:
         file.setparams((1, 2, 16_000, 0, "NONE", ""))
         file.writeframes(bytes(100))
     with pytest.raises(InputError, match="standard input is a WAV file; expected raw 16 kHz mono"):
-        list(read_pcm(pipe(buffer.getvalue(), lengths)))
+        list(PcmPipe(pipe(buffer.getvalue(), lengths)))
 
 
 @pytest.mark.parametrize("container", ["FLAC", "OGG"])
@@ -80,4 +83,29 @@ def test_other_sound_files_are_refused_by_their_kind(container: str) -> None:
     buffer = io.BytesIO()
     soundfile.write(buffer, np.zeros(1_000), 16_000, format=container)
     with pytest.raises(InputError, match=f"(?i)standard input is a {container} file"):
-        list(read_pcm(pipe(buffer.getvalue())))
+        list(PcmPipe(pipe(buffer.getvalue())))
+
+
+def test_what_waits_in_a_pipe_is_its_backlog() -> None:
+    for read_end, write_end in (os.pipe(), [s.detach() for s in socket.socketpair()]):
+        with os.fdopen(read_end, "rb") as reader, os.fdopen(write_end, "wb", 0) as writer:
+            source = PcmPipe(reader)
+            assert source.backlog_s == 0
+            writer.write(bytes(8))
+            chunks = iter(source)
+            next(chunks)  # the reader has taken the eight: it looks for a header
+            writer.write(bytes(32_000))
+            assert source.backlog_s == 1
+            next(chunks)
+            next(chunks)
+            assert source.backlog_s == pytest.approx(0.8)
+
+
+def test_a_file_and_what_does_not_tell_have_no_backlog(tmp_path: Path) -> None:
+    path = tmp_path / "sound.raw"
+    path.write_bytes(bytes(32_000))
+    with path.open("rb") as reader:
+        assert PcmPipe(reader).backlog_s == 0
+    with Path("/dev/zero").open("rb") as reader:
+        assert PcmPipe(reader).backlog_s == 0
+    assert PcmPipe(pipe(bytes(32_000))).backlog_s == 0

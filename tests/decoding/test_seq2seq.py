@@ -139,6 +139,7 @@ def test_a_decoder_without_logits_is_refused() -> None:
         ({"max_tokens": 1}, "max_tokens above the prompt's 1 and at most 10000, got 1"),
         ({"max_tokens": 10**12}, "at most 10000, got 1000000000000"),
         ({"max_tokens_per_second": 1e300}, r"need max_tokens_per_second of at most 10000"),
+        ({"max_tokens": 9, "brief_logprob": 0.5}, "need brief_logprob of at most 0, got 0.5"),
         ({"max_tokens": 9, "extra_tokens": 10**12}, "need extra_tokens of at most 10000"),
         (
             {"max_tokens": 2, "no_timestamps": 3},

@@ -158,6 +158,47 @@ def test_what_is_too_short_or_says_nothing_has_no_segment() -> None:
     assert whole.recognise(sound()) == []
 
 
+def chances(fed: list[int]) -> Mapping[int, float]:
+    """Nothing in 90 %; else `a` in 8 %, which is all of it in 9 of 10."""
+    after = {BOS: {EOS: 0.9, A: 0.08, B: 0.02}, A: {EOS: 0.9, B: 0.1}}
+    likely = after.get(fed[-1], {EOS: 1.0})
+    return dict.fromkeys(range(N_VOCAB), -99.0) | {t: np.log(p) for t, p in likely.items()}
+
+
+BRIEF = float(np.log(0.08 * 0.9))  # of `a` and no more
+
+
+@pytest.mark.parametrize(
+    ("least", "text"),
+    [(None, ""), (BRIEF - 0.01, "a"), (BRIEF + 0.01, ""), (np.log(0.2), ""), (0.0, "")],
+)
+def test_where_nothing_is_likeliest_a_text_that_is_likely_enough_is_written(
+    least: float | None, text: str
+) -> None:
+    whole, _, _ = recogniser(chances, replace(PLAIN_CONFIG, brief_logprob=least))
+    assert "".join(segment.text for segment in whole.recognise(sound())) == text
+    beams = TranscriptionOptions(generation=GenerationOptions(num_beams=3))
+    assert "".join(segment.text for segment in whole.recognise(sound(), beams)) == text
+
+
+def test_a_text_that_cannot_be_likely_enough_is_not_written_to_find_out() -> None:
+    whole, decoder, _ = recogniser(chances, replace(PLAIN_CONFIG, brief_logprob=float(np.log(0.2))))
+    assert whole.recognise(sound()) == []
+    assert decoder.fed == [BOS]
+
+
+def test_where_there_is_no_room_for_a_text_none_is_looked_for() -> None:
+    whole, decoder, _ = recogniser(chances, replace(PLAIN_CONFIG, brief_logprob=-99.0))
+    assert whole.recognise(sound(0.1)) == []
+    assert decoder.fed == []
+
+
+def test_after_a_prefix_nothing_more_may_be_said() -> None:
+    config = replace(PLAIN_CONFIG, brief_logprob=-99.0)
+    whole, _, _ = recogniser(chances, config)
+    assert whole.recognise(sound(), prefix=[B])[0].text == "b"
+
+
 def test_a_language_that_is_not_said_is_heard() -> None:
     says = script(A)
     whole, decoder, _ = recogniser(

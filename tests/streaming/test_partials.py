@@ -64,7 +64,11 @@ class Listener:
         self.asked.append((options, tuple(prefix)))
         tokens = self.hear(np.round(100 * waveform).astype(int))
         tokens = (*prefix, *tokens[len(prefix) :])
-        return [Segment(text=self.text(tokens), tokens=tokens, start_s=0, end_s=0)] * bool(tokens)
+        certain = (0.0,) * (len(tokens) + 1)  # the end, too
+        segment = Segment(
+            text=self.text(tokens), tokens=tokens, start_s=0, end_s=0, logprobs=certain
+        )
+        return [segment] if tokens else []
 
     def hear(self, levels: "np.typing.NDArray[np.int_]") -> tuple[int, ...]:
         ends = [*np.flatnonzero(np.diff(levels)) + 1, len(levels)]
@@ -329,8 +333,16 @@ PIECES = {
 }
 
 
+def promised(*decodes: tuple[Sequence[int], Sequence[float]]) -> tuple[int, ...]:
+    """After tokens, each with its probability."""
+    agreement = Agreement(lambda tokens: "".join(PIECES[token] for token in tokens))
+    for tokens, probabilities in decodes:
+        agreement.add(tokens, np.log(probabilities).tolist())
+    return agreement.promised
+
+
 @pytest.mark.parametrize(
-    ("decodes", "promised"),
+    ("decodes", "expected"),
     [
         ([(1, 2, 3)], ()),  # one decode is no agreement
         ([(1, 2, 3), (1, 2, 3, 5)], (1, 2)),  # the last word that both have may go on
@@ -342,13 +354,41 @@ PIECES = {
         ([(), ()], ()),
     ],
 )
-def test_words_that_two_successive_decodes_agree_on_are_promised(
-    decodes: list[tuple[int, ...]], promised: tuple[int, ...]
+def test_words_that_two_certain_decodes_agree_on_are_promised(
+    decodes: list[tuple[int, ...]], expected: tuple[int, ...]
 ) -> None:
-    agreement = Agreement(lambda tokens: "".join(PIECES[token] for token in tokens))
-    for tokens in decodes:
-        agreement.add(tokens)
-    assert agreement.promised == promised
+    assert promised(*[(tokens, [1.0] * len(tokens)) for tokens in decodes]) == expected
+
+
+@pytest.mark.parametrize(
+    ("probability", "n_decodes"),
+    # The first n with (1 - probability)^n <= MAX_DOUBT, two at least.
+    [(1.0, 2), (0.95, 2), (0.9, 3), (0.6, 6), (0.3, 15)],
+)
+def test_the_less_certain_the_decodes_the_more_have_to_agree(
+    probability: float, n_decodes: int
+) -> None:
+    decode = (1, 2, 3), (1.0, probability, 1.0)
+    assert 2 not in promised(*[decode] * (n_decodes - 1))
+    assert promised(*[decode] * n_decodes) == (1, 2)
+
+
+def test_who_changed_their_mind_begins_to_be_believed_again() -> None:
+    unsure, other = ((1, 2, 3), (1.0, 0.9, 1.0)), ((1, 5, 3), (1.0, 0.9, 1.0))
+    assert promised(unsure, unsure, other, unsure, unsure) == (1,)
+    assert promised(unsure, unsure, other, unsure, unsure, unsure) == (1, 2)
+
+
+def test_a_word_after_an_uncertain_one_waits_for_it() -> None:
+    assert promised(*[((1, 2, 3, 5), (0.5, 1.0, 1.0, 1.0))] * 2) == ()
+
+
+def test_a_word_need_not_wait_for_the_next_to_be_certain() -> None:
+    assert promised(*[((1, 2, 3, 5), (1.0, 1.0, 0.5, 1.0))] * 2) == (1, 2)
+
+
+def test_a_word_is_as_certain_as_all_of_its_tokens() -> None:
+    assert promised(*[((1, 3, 4, 5), (1.0, 1.0, 0.5, 1.0))] * 2) == (1,)
 
 
 def test_the_interval_is_a_whole_number_of_samples() -> None:

@@ -133,3 +133,22 @@ def test_a_word_said_once_is_not_written_until_the_limit(
     waveform, _ = soundfile.read(path, dtype="float32")
     words = recognise.transcribe(waveform).lower().replace(",", "").split()
     assert words in ([clip.split("/")[0]], 2 * [clip.split("/")[0]])
+
+
+@pytest.mark.parametrize(
+    "clip",
+    [
+        "bird/adb45ef2_nohash_0",
+        "go/06a79a03_nohash_1",
+        "no/2f813234_nohash_1",
+        "six/dabf67d9_nohash_0",
+    ],
+)
+def test_a_word_that_is_said_alone_is_heard(
+    clip: str, shared_data: Path, recognise: SpeechRecognition
+) -> None:
+    """Without `brief_logprob` nothing is written, which is likelier than the word."""
+    path = shared_data / "commands" / "gsc-subset" / f"{clip}.flac"
+    waveform, _ = soundfile.read(path, dtype="float32")
+    text = recognise(np.pad(waveform, RATE), sampling_rate=RATE).text
+    assert text == f"{clip.split('/')[0].capitalize()}."

@@ -95,6 +95,23 @@ def test_segments_begin_and_end_where_the_speech_does(
     assert np.median(distances) <= 0.3  # seconds
 
 
+def test_words_follow_one_another_inside_their_segments(asr: SpeechRecognition) -> None:
+    segments = asr(RECORDING, return_timestamps=True)
+    timed = asr(RECORDING, return_timestamps="word")
+    assert timed.text == segments.text
+    assert timed.chunks is not None
+    assert segments.chunks is not None
+    assert [chunk.text for chunk in timed.chunks] == timed.text.split()
+    times = [time for chunk in timed.chunks for time in chunk.timestamp]
+    assert times == sorted(times)
+    first, second = (chunk.timestamp for chunk in segments.chunks)
+    n_first = len(segments.chunks[0].text.split())
+    # The padding of 0.4 s is heard, too; words may begin and end in it.
+    for words_, (start_s, end_s) in ((times[: 2 * n_first], first), (times[2 * n_first :], second)):
+        assert start_s - 0.4 <= words_[0] <= start_s + 0.4
+        assert end_s - 0.4 <= words_[-1] <= end_s + 0.4
+
+
 def _spans(chunks: Sequence[Chunk | Partial]) -> list[tuple[str, tuple[float, float]]]:
     return [(chunk.text, chunk.timestamp) for chunk in chunks]
 

@@ -45,6 +45,9 @@ class Seq2SeqConfig:
     previous: int | None = None  # what was said before follows it, and then `bos`
     suppress: tuple[int, ...] = ()  # tokens that are never written
     begin_suppress: tuple[int, ...] = ()  # tokens that are not written first
+    # Log-probability at or above which a text is written although none at all is likelier: where a
+    # network that was trained on sentences hears a single word. None: it never is.
+    brief_logprob: float | None = None
     max_tokens: int | None = None  # that the network has positions for, those of the prompt, too
     max_tokens_per_second: float | None = None  # of audio: who speaks faster is in a loop
     extra_tokens: int = 0  # on top of these, for very short audio
@@ -66,6 +69,8 @@ class Seq2SeqConfig:
                 f"need max_tokens above the prompt's {self.n_prompt} and at most {MAX_TOKENS}, "
                 f"got {self.max_tokens}"
             )
+        if self.brief_logprob is not None and not self.brief_logprob <= 0:
+            raise InputError(f"need brief_logprob of at most 0, got {self.brief_logprob:g}")
         for name in ("max_tokens_per_second", "extra_tokens"):
             if (value := getattr(self, name) or 0) > MAX_TOKENS:
                 raise InputError(f"need {name} of at most {MAX_TOKENS}, got {value:g}")

@@ -7,7 +7,9 @@ The order of the tokens is that of Radford et al., "Robust Speech Recognition vi
 Supervision", 2022, figure 1.
 """
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from earlet.arrays import FloatArray
 from earlet.decoding import alignment, search
@@ -75,8 +77,19 @@ class Utterance:
 
     def generate(self, options: GenerationOptions) -> Hypothesis:
         """The text, the prefix at its beginning: as certain, with log-probabilities of 0."""
+        written = self._write(options)
+        if not (self._prefix or written.tokens):
+            return self._brief(options, written)
+        return Hypothesis(
+            self._prefix + written.tokens,
+            (0.0,) * len(self._prefix) + written.logprobs,
+            written.ended,
+        )
+
+    def _write(self, options: GenerationOptions) -> Hypothesis:
+        """What follows the prefix."""
         self._decoder.rewind(self._n_fed)
-        written = search.generate(
+        return search.generate(
             self._decoder,
             self._prompt,
             eos=self._seq2seq.config.eos,
@@ -85,11 +98,21 @@ class Utterance:
             options=options,
             stop=_stop_in_loop,
         )
-        return Hypothesis(
-            self._prefix + written.tokens,
-            (0.0,) * len(self._prefix) + written.logprobs,
-            written.ended,
-        )
+
+    def _brief(self, options: GenerationOptions, nothing: Hypothesis) -> Hypothesis:
+        """The best text that says something, where it is likely enough; else nothing.
+
+        What a network makes up of noise is a sentence, each word of it likely after the others. So
+        the whole counts, not the mean of its tokens.
+        """
+        least = self._seq2seq.config.brief_logprob
+        if least is None or not nothing.logprobs:
+            return nothing
+        spoken = 1 - math.exp(nothing.logprobs[0])  # probability of all texts that say something
+        if spoken <= math.exp(least):
+            return nothing
+        text = self._write(replace(options, min_new_tokens=1))
+        return text if math.log(spoken) + sum(text.logprobs) >= least else nothing
 
     def loop(self, tokens: Sequence[int]) -> int | None:
         """How many of the text's tokens go before a loop at its end; None where there is none."""
