@@ -88,7 +88,7 @@ def test_what_is_forbidden_stays_forbidden() -> None:
 
 
 def test_a_list_has_a_word_or_phrase_on_each_line() -> None:
-    text = "\ufeff# names\nNuzhat al-Zaman\n\ncrayfish :1.5  # with a boost\n  at 6:30 : 2 \r\n"
+    text = "\ufeff# names\nNuzhat al-Zaman\n\ncrayfish :1.5  # with a boost\n  at  6:30 :2 \r\n"
     assert read_hotwords(text, "words.txt") == [
         Hotword("Nuzhat al-Zaman"),
         Hotword("crayfish", 1.5),
@@ -142,7 +142,8 @@ def test_a_word_that_was_misheard_is_heard(crayfish: FloatArray, num_beams: int)
     )
     tokenizer = earlet.tokenizers.from_json(bundle.read_text("tokenizer.json"), "tokenizer")
     rule = hotwords(
-        [Hotword("crayfish", 2.0), Hotword("Zarathustra", 2.0)], Speller(tokenizer.ids, tokenizer.decode)
+        [Hotword("crayfish", 2.0), Hotword("Zarathustra", 2.0)],
+        Speller(tokenizer.ids, tokenizer.decode),
     )
     encoded = seq2seq.encode(crayfish)
     prompt = seq2seq.prompt(encoded)

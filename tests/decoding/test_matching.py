@@ -107,28 +107,39 @@ def test_the_best_sentence_is_found_without_scoring_all(seed: int) -> None:
     ]
     logprob, sentence, spelling = max(scored)
     walk = search(network)
-    heard = walk([BOS], -np.inf)
+    heard = walk([BOS], [-np.inf])
     assert heard is not None
     assert (heard.sentence.text, decode(heard.tokens).strip()) == (sentence, spelling)
     assert heard.logprob == pytest.approx(logprob, abs=1e-4)
     n_prefixes = len({tuple(encode(s)[:n]) for _, _, s in scored for n in range(1, len(s) + 2)})
     assert walk.n_steps < n_prefixes / 10
     # Just below its log-probability is low enough to find it, just above is not.
-    assert walk([BOS], logprob - 0.001) == heard
-    assert walk([BOS], logprob + 0.001) is None
+    assert walk([BOS], [logprob - 0.001]) == heard
+    assert walk([BOS], [logprob + 0.001]) is None
+
+
+def test_a_beginning_that_is_too_improbable_is_given_up() -> None:
+    network = Network(0)
+    heard = search(network)([BOS], [-np.inf])
+    assert heard is not None
+    logits = network.table[0, BOS].astype(np.float64)
+    logits[EOS] = -np.inf
+    first = float(logits[heard.tokens[0]] - np.log(np.exp(logits).sum()))
+    assert search(network)([BOS], [0.0, first - 0.001, -np.inf]) == heard
+    assert search(network)([BOS], [0.0, first + 0.001, -np.inf]) is None
 
 
 def test_a_walk_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(matching, "MAX_STEPS", 7)
     walk = search(Network(0))
-    assert walk([BOS], -np.inf) is None or walk.n_steps == 7
+    assert walk([BOS], [-np.inf]) is None or walk.n_steps == 7
     assert walk.n_steps == 7
 
 
 def test_sentences_that_are_longer_than_the_limit_are_not_found() -> None:
     grammar = Grammar(["ab", "d"], {}, Speller(encode, decode))
     decoder = Decoder(DecoderGraph(Network(0), []), {}, 20)
-    heard = Search(grammar, decoder, eos=EOS, limit=2)([BOS], -np.inf)
+    heard = Search(grammar, decoder, eos=EOS, limit=2)([BOS], [-np.inf])
     assert heard is not None
     assert heard.sentence.text == "d"  # a space and a letter
 

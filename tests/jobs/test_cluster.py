@@ -89,8 +89,6 @@ def test_workers_that_are_killed_lose_no_file_and_what_kills_them_fails_alone(
     assert {name for name, pids in visits.items() if len(pids) > 1} == {"unlucky", "deadly"}
     killed = {*visits["deadly"], visits["unlucky"][0]}
     assert len(killed) == 3
-    alive = {pids[-1] for name, pids in visits.items() if name != "deadly"} - killed
-    assert alive
 
     deadly.unlink()
     again, _ = plan([str(clips)], str(tmp_path / "alone"), "json")

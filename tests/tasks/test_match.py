@@ -114,6 +114,12 @@ def test_a_sentence_that_is_no_command_is_rejected(matcher: Matcher, recording: 
     assert matcher(sentence, ["go {left|right} {0..9}"], sampling_rate=RATE) is None
 
 
+def test_a_word_is_not_heard_in_a_long_text(matcher: Matcher, shared_data: Path) -> None:
+    # All of its 70 tokens together are as improbable as "Wow." is; its first two are not.
+    long = shared_data / "speech" / "librispeech-test-other" / "3080-5032-0009.flac"
+    assert matcher(long, ["wow"]) is None
+
+
 @pytest.mark.parametrize("n_samples", [0, 1, 400, RATE, 5 * RATE])
 def test_silence_and_noise_are_no_command(matcher: Matcher, n_samples: int) -> None:
     noise = np.random.default_rng(0).standard_normal(n_samples).astype(np.float32)

@@ -102,7 +102,9 @@ class Grammar:
             InputError: with the number of the candidate and the reason.
         """
         if isinstance(candidates, str) or not isinstance(candidates, Sequence) or not candidates:
-            raise InputError(f"candidates: expected one text at least, got {candidates!r:.60}")
+            raise InputError(
+                f"candidates: expected a list of one text at least, got {candidates!r:.60}"
+            )
         self._speller = speller
         self._tries: dict[State, _Trie] = {}
         self._graph = WordGraph(speller.check)

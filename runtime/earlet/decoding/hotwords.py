@@ -11,7 +11,6 @@ So with beams a beginning alone wins nothing. Greedy decoding does not come back
 went wrong; there the credit is what speaks for the word's next token.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -22,11 +21,10 @@ from earlet.decoding.rules import LogitRule
 from earlet.decoding.spelling import Speller
 from earlet.errors import InputError
 
-BOOST = 1.0  # natural logarithm, of each token; see README.md for what others do
+BOOST = 1.0  # natural logarithm, of each token: most rare words found, hardly any invented
 MAX_BOOST = 10.0  # beyond it nothing else is written
 MAX_LINES = 10_000
 MAX_TOKENS = 50  # of a word or phrase
-_ENTRY = re.compile(r"(.*?)(?:(?:^|\s):\s*(\S*))?")
 
 
 class Hotword(NamedTuple):
@@ -58,21 +56,20 @@ def read_hotwords(text: str, name: str) -> list[Hotword]:
 
 
 def _entry(entry: str, where: str) -> Hotword:
-    found = _ENTRY.fullmatch(entry)
-    text, boost = found.groups() if found else (entry, None)
-    if not text:
+    *words, last = entry.split()
+    if not last.startswith(":"):
+        return Hotword(" ".join([*words, last]))
+    if not words:
         raise InputError(f"{where}: expected a word before its boost, got {entry!r:.60}")
-    if boost is None:
-        return Hotword(text)
     try:
-        value = float(boost)
+        boost = float(last[1:])
     except ValueError:
-        value = 0.0
-    if not 0 < value <= MAX_BOOST:
+        boost = 0.0
+    if not 0 < boost <= MAX_BOOST:
         raise InputError(
-            f"{where}: expected a boost above 0 and at most {MAX_BOOST:g}, got {boost!r:.60}"
+            f"{where}: expected a boost above 0 and at most {MAX_BOOST:g}, got {last[1:]!r:.60}"
         )
-    return Hotword(text, value)
+    return Hotword(" ".join(words), boost)
 
 
 class _Node:

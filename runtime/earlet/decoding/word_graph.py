@@ -72,13 +72,15 @@ class WordGraph:
         return target
 
     def _either(self, phrases: Iterable[Phrase], slot: str | None, target: State) -> State:
-        """Where one of the phrases begins. Those of words alone share their beginnings."""
+        """Where one of the phrases begins. Most share their beginnings."""
         begins, ends = ((), ()) if slot is None else ((Mark(slot, True),), (Mark(slot, False),))
         start = self._state()
         for phrase in phrases:
             words = [item for item in phrase if isinstance(item, str)]
-            if len(words) == len(phrase):
-                for heard in product(*map(_readings, words)):
+            readings = [_readings(word) for word in words]
+            # Two numbers or more have too many readings to list them together.
+            if len(words) == len(phrase) and sum(len(r) > 1 for r in readings) <= 1:
+                for heard in product(*readings):
                     said = self._spoken(start, (word for reading in heard for word in reading))
                     said.skips.append(((*begins, *words, *ends), target))
             else:

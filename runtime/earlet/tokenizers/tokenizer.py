@@ -74,6 +74,14 @@ class Tokenizer(Detokenizer):
             truncation = replace(truncation, max_length=max_length)
         return self._template.fill(truncation(texts, self._template.n_special(len(texts))))
 
+    def ids(self, text: str) -> list[int]:
+        """The ids of a text alone, without special tokens around them and however long.
+
+        Raises:
+            InputError: for what is no text, or too much of it.
+        """
+        return self._text(text, "text")
+
     def _text(self, text: str, name: str) -> list[int]:
         _check(text, name)
         ids: list[int] = []

@@ -1,0 +1,79 @@
+"""What `recognition.py` compares: bundles, bare loops around networks, and other programs.
+
+Each is loaded by a function of a module, for the processes in which memory is measured. Peers are
+imported where they are used, for their memory is measured, too.
+"""
+
+import importlib.util
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import earlet
+from earlet_quantize.measure.recognisers import Recognise, Recogniser
+from earlet_quantize.networks.stepwise import Merged, Rebuilt
+
+RECIPES = Path(__file__).parents[1] / "models" / "recipes"
+SAMPLE_RATE = 16_000  # Hz
+
+
+def loop(bundle: Path) -> Recogniser:
+    """The bundle's networks in a bare loop."""
+    files = networks(bundle)
+    load = partial(made, "moonshine-tiny-en", "load", Rebuilt, files, bundle / "tokenizer.json")
+    return Recogniser(load, files)
+
+
+def uncut(bundle: Path) -> Recogniser:
+    """The bundle, given each utterance as it is."""
+    return Recogniser(partial(made, "whisper-tiny-en", "transcriber", bundle), networks(bundle))
+
+
+def cut(bundle: Path) -> Recogniser:
+    """The bundle as it is used, which looks for the speech in each utterance."""
+    return Recogniser(partial(pipeline, bundle), networks(bundle))
+
+
+def published_moonshine(scratch: Path, cache: Path) -> Recogniser:
+    """The int8 networks that their authors publish, in a bare loop."""
+    published = recipe("moonshine-tiny-en", "published")
+    files = [scratch / name for name in ("encoder.onnx", "decoder.onnx", "tokenizer.json")]
+    contents = [*published.INT8.fetch(cache), published.fetch_tokenizer(cache)[0]]
+    for path, content in zip(files, contents, strict=True):
+        path.write_bytes(content)
+    *graphs, tokenizer = files
+    return Recogniser(partial(made, "moonshine-tiny-en", "load", Merged, graphs, tokenizer), graphs)
+
+
+def faster_whisper(scratch: Path, cache: Path, compute_type: str) -> Recogniser:
+    """faster-whisper with the weights of tiny.en."""
+    for name, content in recipe("whisper-tiny-en", "published").fetch(cache).items():
+        (scratch / name).write_bytes(content)
+    load = partial(made, "whisper-tiny-en", "faster_whisper", scratch, compute_type)
+    return Recogniser(load, [scratch / "model.bin"])
+
+
+def made(bundle: str, function: str, *arguments: object) -> Recognise:
+    """What a function in the `compare.py` of a bundle's recipe loads; for any process."""
+    recognise: Recognise = getattr(recipe(bundle, "compare"), function)(*arguments)
+    return recognise
+
+
+def recipe(bundle: str, module: str) -> Any:
+    """A module of a recipe; those of several recipes have the same names."""
+    path = RECIPES / bundle / f"{module}.py"
+    spec: Any = importlib.util.spec_from_file_location(f"{module} of {bundle}", path)
+    found = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+    return found
+
+
+def pipeline(bundle: Path) -> Recognise:
+    """`earlet.pipeline` with all its parts."""
+    recogniser = earlet.pipeline("automatic-speech-recognition", bundle)
+    return lambda clip: recogniser(clip, sampling_rate=SAMPLE_RATE).text
+
+
+def networks(bundle: Path) -> list[Path]:
+    """The files of a bundle's networks."""
+    return [bundle / name for name in earlet.load(bundle).manifest.model.networks.values()]
