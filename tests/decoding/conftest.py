@@ -8,11 +8,11 @@ import pytest
 
 from earlet.arrays import AnyArray, FloatArray
 from earlet.backends import TensorSpec
-from earlet.decoding.decoder import Decoder, DecoderGraph
-from earlet.decoding.hypothesis import Hypothesis
-from earlet.decoding.options import GenerationOptions
-from earlet.decoding.rules import LogitRule
-from earlet.decoding.search import Stop, generate
+from earlet.decoding.generation.decoder import Decoder, DecoderGraph
+from earlet.decoding.generation.hypothesis import Hypothesis
+from earlet.decoding.generation.options import GenerationOptions
+from earlet.decoding.generation.rules import LogitRule
+from earlet.decoding.generation.search import Stop, generate
 
 NETWORK = Path(__file__).parents[1] / "golden" / "generation" / "network.npz"
 N_POSITIONS = 41  # the recipe's longest prompt, and its limit

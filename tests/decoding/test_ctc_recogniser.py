@@ -13,7 +13,7 @@ from earlet.arrays import AnyArray, FloatArray
 from earlet.backends import TensorSpec
 from earlet.decoding.ctc import Ctc, CtcConfig
 from earlet.decoding.ctc_recogniser import CtcRecogniser
-from earlet.decoding.options import GenerationOptions
+from earlet.decoding.generation.options import GenerationOptions
 from earlet.decoding.recogniser import PLAIN, Recogniser, TranscriptionOptions
 from earlet.errors import InputError
 from earlet.features.waveform import Waveform, WaveformConfig

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from earlet.decoding.fallback import TEMPERATURES, Attempt, compression_ratio, drawn, first_believed
-from earlet.decoding.hypothesis import Hypothesis
-from earlet.decoding.options import GREEDY, GenerationOptions
+from earlet.decoding.generation.hypothesis import Hypothesis
+from earlet.decoding.generation.options import GREEDY, GenerationOptions
 from earlet.decoding.recogniser import PLAIN
 
 LOOP = "the sound of the " * 20

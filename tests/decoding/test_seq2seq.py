@@ -8,8 +8,8 @@ import pytest
 
 from earlet.arrays import AnyArray
 from earlet.backends import TensorSpec
-from earlet.decoding.hypothesis import Hypothesis
-from earlet.decoding.options import GREEDY
+from earlet.decoding.generation.hypothesis import Hypothesis
+from earlet.decoding.generation.options import GREEDY
 from earlet.decoding.recogniser import TranscriptionOptions
 from earlet.decoding.seq2seq import Seq2Seq, Seq2SeqConfig
 from earlet.decoding.utterance import Utterance

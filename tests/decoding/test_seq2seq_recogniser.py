@@ -9,9 +9,9 @@ import pytest
 
 from earlet.arrays import AnyArray
 from earlet.backends import TensorSpec
-from earlet.decoding.options import GREEDY, GenerationOptions
+from earlet.decoding.generation.options import GREEDY, GenerationOptions
+from earlet.decoding.generation.rules import never
 from earlet.decoding.recogniser import PLAIN, Segment, TranscriptionOptions
-from earlet.decoding.rules import never
 from earlet.decoding.seq2seq import Seq2Seq, Seq2SeqConfig
 from earlet.decoding.seq2seq_recogniser import Seq2SeqRecogniser
 from earlet.errors import InputError

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from earlet.decoding.rules import never
+from earlet.decoding.generation.rules import never
 from earlet.decoding.timestamps import Piece, certain, pieces, timestamps
 
 EOS, NO_TIMESTAMPS, BEGIN = 20, 24, 25  # of tests/recipes/whisper_times.py

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from earlet.arrays import FloatArray
-from earlet.decoding.options import GREEDY, GenerationOptions
+from earlet.decoding.generation.options import GREEDY, GenerationOptions
 from earlet.decoding.recogniser import PLAIN, Segment, TranscriptionOptions
 from earlet.results import Partial
 from earlet.streaming.partials import INTERVAL_S, Agreement, Final, LiveTranscriber

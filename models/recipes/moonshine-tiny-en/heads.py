@@ -30,7 +30,7 @@ from earlet import tokenizers
 from earlet.arrays import FloatArray
 from earlet.backends import open_session
 from earlet.decoding import alignment
-from earlet.decoding.decoder import Decoder, DecoderGraph
+from earlet.decoding.generation.decoder import Decoder, DecoderGraph
 from earlet.tokenizers.tokenizer import Tokenizer
 from earlet_quantize.networks import moonshine
 from earlet_quantize.networks.encoder_decoder import Head

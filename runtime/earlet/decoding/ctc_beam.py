@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from earlet.arrays import Float64Array, FloatArray
-from earlet.decoding.rules import LogitRule
+from earlet.decoding.generation.rules import LogitRule
 from earlet.errors import InputError
 
 NEVER = -np.inf  # the logarithm of no probability

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from earlet.arrays import FloatArray
 from earlet.decoding.ctc import Ctc, Spelled, align, spell
 from earlet.decoding.ctc_beam import beam_search
-from earlet.decoding.options import GREEDY, GenerationOptions
+from earlet.decoding.generation.options import GREEDY, GenerationOptions
 from earlet.decoding.recogniser import PLAIN, Segment, TranscriptionOptions, Word
 from earlet.errors import InputError
 from earlet.tokenizers import Detokenizer

@@ -11,8 +11,8 @@ import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from earlet.decoding.hypothesis import Hypothesis
-from earlet.decoding.options import GenerationOptions
+from earlet.decoding.generation.hypothesis import Hypothesis
+from earlet.decoding.generation.options import GenerationOptions
 from earlet.decoding.recogniser import TranscriptionOptions
 
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)  # Whisper's

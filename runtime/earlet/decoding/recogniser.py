@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
 from earlet.arrays import FloatArray
-from earlet.decoding.options import GREEDY, GenerationOptions
-from earlet.decoding.rules import LogitRule
+from earlet.decoding.generation.options import GREEDY, GenerationOptions
+from earlet.decoding.generation.rules import LogitRule
 
 Timestamps = Literal["none", "segment", "word"]
 

@@ -19,9 +19,9 @@ import numpy as np
 
 from earlet.arrays import AnyArray, FloatArray
 from earlet.backends import Session
-from earlet.decoding import rules
-from earlet.decoding.decoder import Decoder, DecoderGraph
-from earlet.decoding.step import log_sum_exp
+from earlet.decoding.generation import rules
+from earlet.decoding.generation.decoder import Decoder, DecoderGraph
+from earlet.decoding.generation.step import log_sum_exp
 from earlet.decoding.timestamps import timestamps
 from earlet.errors import BundleError, InputError
 from earlet.features import Features

@@ -11,12 +11,13 @@ from functools import cached_property
 from typing import NamedTuple
 
 from earlet.arrays import FloatArray
-from earlet.decoding import fallback, matching
+from earlet.decoding import fallback
 from earlet.decoding.fallback import Attempt
-from earlet.decoding.grammar import Grammar, Sentence
+from earlet.decoding.phrases import matching
+from earlet.decoding.phrases.grammar import Grammar, Sentence
+from earlet.decoding.phrases.spelling import Speller
 from earlet.decoding.recogniser import PLAIN, Segment, TranscriptionOptions, Word
 from earlet.decoding.seq2seq import Seq2Seq
-from earlet.decoding.spelling import Speller
 from earlet.decoding.timestamps import Piece, certain
 from earlet.decoding.utterance import Utterance
 from earlet.decoding.words import group

@@ -16,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 
 from earlet.arrays import FloatArray
-from earlet.decoding.rules import LogitRule
-from earlet.decoding.step import log_sum_exp
+from earlet.decoding.generation.rules import LogitRule
+from earlet.decoding.generation.step import log_sum_exp
 
 STEP_S = 0.02  # from one time token to the next
 MAX_INITIAL_STEPS = 50  # 1.0 s: the first segment does not begin later

@@ -12,12 +12,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from earlet.arrays import FloatArray
-from earlet.decoding import alignment, search
-from earlet.decoding.hypothesis import Hypothesis
-from earlet.decoding.loops import stuck
-from earlet.decoding.options import GenerationOptions
+from earlet.decoding import alignment
+from earlet.decoding.generation import search
+from earlet.decoding.generation.hypothesis import Hypothesis
+from earlet.decoding.generation.loops import stuck
+from earlet.decoding.generation.options import GenerationOptions
+from earlet.decoding.generation.rules import LogitRule
 from earlet.decoding.recogniser import TranscriptionOptions, Word
-from earlet.decoding.rules import LogitRule
 from earlet.decoding.seq2seq import Seq2Seq
 from earlet.decoding.timestamps import Piece, pieces
 from earlet.decoding.words import Decode

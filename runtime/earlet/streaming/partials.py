@@ -19,7 +19,7 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from earlet.arrays import FloatArray
-from earlet.decoding.options import GREEDY
+from earlet.decoding.generation.options import GREEDY
 from earlet.decoding.recogniser import PLAIN, Recogniser, Segment, TranscriptionOptions
 from earlet.results import Partial, Timestamp
 from earlet.streaming.endpointer import Span, borders

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
 from earlet import schema
-from earlet.decoding.options import GenerationOptions
+from earlet.decoding.generation.options import GenerationOptions
 from earlet.decoding.recogniser import TranscriptionOptions
 from earlet.errors import InputError
 

@@ -1,6 +1,7 @@
 """Which of the sentences that may be said was said, if any: commands without training.
 
-audio -> the stretch in which somebody speaks (voice activity) -> `decoding/matching.py` -> Match
+    audio -> the stretch in which somebody speaks (voice activity)
+          -> `decoding/phrases/matching.py` -> Match
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,8 +11,8 @@ from dataclasses import replace
 import numpy as np
 
 from earlet.arrays import FloatArray
-from earlet.decoding.grammar import Grammar
-from earlet.decoding.matching import THRESHOLD
+from earlet.decoding.phrases.grammar import Grammar
+from earlet.decoding.phrases.matching import THRESHOLD
 from earlet.decoding.recogniser import Recogniser
 from earlet.decoding.seq2seq_recogniser import Seq2SeqRecogniser
 from earlet.errors import InputError
@@ -54,7 +55,7 @@ class Matcher:
         Args:
             audio: a path, the bytes of a sound file, a file object, or samples: one utterance, with
                 or without silence around it.
-            candidates: texts, or templates as in `decoding/templates.py`:
+            candidates: texts, or templates as in `decoding/phrases/templates.py`:
                 "set timer for {minutes:1..60} minutes". Numbers are taken to be said in English.
             sampling_rate: of samples, in Hz; required with an array.
             slots: the lists that templates name: {"room": ["kitchen", "living room"]}.

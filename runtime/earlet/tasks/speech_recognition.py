@@ -19,10 +19,10 @@ from earlet import features
 from earlet.arrays import FloatArray
 from earlet.bundle import Bundle
 from earlet.decoding.ctc_recogniser import CtcRecogniser
-from earlet.decoding.hotwords import hotwords as bonus
-from earlet.decoding.hotwords import read_hotwords
+from earlet.decoding.generation.rules import LogitRule
+from earlet.decoding.phrases.hotwords import hotwords as bonus
+from earlet.decoding.phrases.hotwords import read_hotwords
 from earlet.decoding.recogniser import Segment, Timestamps, TranscriptionOptions, Word
-from earlet.decoding.rules import LogitRule
 from earlet.decoding.seq2seq_recogniser import Seq2SeqRecogniser
 from earlet.errors import InputError
 from earlet.results import Chunk, Partial, Transcript
@@ -135,7 +135,7 @@ class SpeechRecognition:
             task: "transcribe", or "translate" into English where the network can.
             initial_prompt: what was said before, for names and style, where the network takes it.
             hotwords: words and phrases that are likely to be said, and if wanted the bonus of each
-                of their tokens: "crayfish", "crayfish :1.5" (`decoding/hotwords.py`).
+                of their tokens: "crayfish", "crayfish :1.5" (`decoding/phrases/hotwords.py`).
             long_form: what cuts long sound: "vad" at pauses, "sequential" where the network's own
                 timestamps say, which only Whisper has.
 

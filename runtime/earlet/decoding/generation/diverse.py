@@ -9,11 +9,11 @@ than its worst ended text, and at the limit all its beams end.
 from collections.abc import Sequence
 
 from earlet.arrays import FloatArray
-from earlet.decoding.beam import Beam, Ended, advance, best_going, candidates
-from earlet.decoding.decoder import Decoder
-from earlet.decoding.hypothesis import Hypothesis
-from earlet.decoding.options import GenerationOptions
-from earlet.decoding.rules import LogitRule
+from earlet.decoding.generation.beam import Beam, Ended, advance, best_going, candidates
+from earlet.decoding.generation.decoder import Decoder
+from earlet.decoding.generation.hypothesis import Hypothesis
+from earlet.decoding.generation.options import GenerationOptions
+from earlet.decoding.generation.rules import LogitRule
 
 
 class _Group:

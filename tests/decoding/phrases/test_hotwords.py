@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 import earlet.tokenizers
 from earlet.arrays import FloatArray
 from earlet.bundle import Bundle
-from earlet.decoding import search
-from earlet.decoding.hotwords import MAX_LINES, Hotword, hotwords, read_hotwords
-from earlet.decoding.options import GenerationOptions
-from earlet.decoding.rules import LogitRule
+from earlet.decoding.generation import search
+from earlet.decoding.generation.options import GenerationOptions
+from earlet.decoding.generation.rules import LogitRule
+from earlet.decoding.phrases.hotwords import MAX_LINES, Hotword, hotwords, read_hotwords
+from earlet.decoding.phrases.spelling import Speller
 from earlet.decoding.seq2seq import Seq2Seq, Seq2SeqConfig
-from earlet.decoding.spelling import Speller
 from earlet.errors import InputError
 from earlet.features import from_manifest
 
-BUNDLE = Path(__file__).parents[2] / "models" / "moonshine-tiny-en"
+BUNDLE = Path(__file__).parents[3] / "models" / "moonshine-tiny-en"
 N_VOCAB = 8
 EOS = 0
 SAID = "when is a lobster not a lobster when it is a crayfish"

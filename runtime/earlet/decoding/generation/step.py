@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from earlet.arrays import FloatArray
-from earlet.decoding.decoder import Decoder
+from earlet.decoding.generation.decoder import Decoder
 
 
 def follow(

@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import earlet.tokenizers
-from earlet.decoding import grammar as grammars
-from earlet.decoding import word_graph
-from earlet.decoding.grammar import Grammar, Sentence
-from earlet.decoding.spelling import Speller
+from earlet.decoding.phrases import grammar as grammars
+from earlet.decoding.phrases import word_graph
+from earlet.decoding.phrases.grammar import Grammar, Sentence
+from earlet.decoding.phrases.spelling import Speller
 from earlet.errors import BundleError, InputError
 
-TOKENIZER = Path(__file__).parents[2] / "models" / "moonshine-tiny-en" / "tokenizer.json"
+TOKENIZER = Path(__file__).parents[3] / "models" / "moonshine-tiny-en" / "tokenizer.json"
 WORDS = ["go", "left", "up", "down", "Zero", "wow"]
 
 

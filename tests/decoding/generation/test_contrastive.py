@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from earlet.decoding import rules
+from earlet.decoding.generation import rules
 from earlet.errors import InputError
 
 K = 4

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from earlet.decoding.beam import Beam, Candidate, Ended, advance, candidates
-from earlet.decoding.decoder import Decoder
-from earlet.decoding.options import GenerationOptions
+from earlet.decoding.generation.beam import Beam, Candidate, Ended, advance, candidates
+from earlet.decoding.generation.decoder import Decoder
+from earlet.decoding.generation.options import GenerationOptions
 
 
 @pytest.fixture

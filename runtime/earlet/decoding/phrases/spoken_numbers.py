@@ -3,7 +3,7 @@
     42 -> "42", "forty-two", "forty two"
 
 Held to the normaliser of Whisper, which takes such words back to digits, in
-`tests/decoding/test_spoken_numbers.py`.
+`tests/decoding/phrases/test_spoken_numbers.py`.
 """
 
 from collections.abc import Iterator

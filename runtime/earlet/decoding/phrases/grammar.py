@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from earlet.decoding.spelling import Speller
-from earlet.decoding.templates import parse, read_lists
-from earlet.decoding.word_graph import Output, State, WordGraph
+from earlet.decoding.phrases.spelling import Speller
+from earlet.decoding.phrases.templates import parse, read_lists
+from earlet.decoding.phrases.word_graph import Output, State, WordGraph
 from earlet.errors import InputError
 
 MAX_TRIES = 10_000  # that are kept: as many places a daemon comes to in hours, some 50 MB

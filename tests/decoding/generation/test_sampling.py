@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from earlet.arrays import AnyArray
-from earlet.decoding.beam import KEPT
-from earlet.decoding.options import GenerationOptions
-from earlet.decoding.sampling import Sampler, warpers
+from earlet.decoding.generation.beam import KEPT
+from earlet.decoding.generation.options import GenerationOptions
+from earlet.decoding.generation.sampling import Sampler, warpers
 
 CHI_SQUARE_60 = 99.6  # its 99.9 % quantile with 60 degrees of freedom, as tables give it
 

@@ -24,12 +24,12 @@ from typing import NamedTuple
 import numpy as np
 
 from earlet.arrays import FloatArray
-from earlet.decoding import search
-from earlet.decoding.decoder import Decoder
-from earlet.decoding.grammar import Grammar, Prefix, Sentence
-from earlet.decoding.options import GenerationOptions
+from earlet.decoding.generation import search
+from earlet.decoding.generation.decoder import Decoder
+from earlet.decoding.generation.options import GenerationOptions
+from earlet.decoding.generation.step import log_sum_exp
+from earlet.decoding.phrases.grammar import Grammar, Prefix, Sentence
 from earlet.decoding.seq2seq import Seq2Seq
-from earlet.decoding.step import log_sum_exp
 from earlet.errors import InputError
 
 MAX_STEPS = 500  # of the decoder, a second at most; what was said is found within some twenty

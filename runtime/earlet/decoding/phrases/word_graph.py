@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import NamedTuple
 
-from earlet.decoding import spoken_numbers
-from earlet.decoding.spoken_numbers import MAX_NUMBER
-from earlet.decoding.templates import Phrase
+from earlet.decoding.phrases import spoken_numbers
+from earlet.decoding.phrases.spoken_numbers import MAX_NUMBER
+from earlet.decoding.phrases.templates import Phrase
 from earlet.errors import InputError
 
 MAX_STATES = 100_000  # of all templates: some 50 MB

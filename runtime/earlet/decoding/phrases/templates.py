@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from earlet import schema
-from earlet.decoding.spoken_numbers import MAX_NUMBER
+from earlet.decoding.phrases.spoken_numbers import MAX_NUMBER
 from earlet.errors import InputError
 
 MAX_CHARS = 10_000  # of a template: what takes ten minutes to say

@@ -17,8 +17,8 @@ from typing import NamedTuple
 import numpy as np
 
 from earlet.arrays import FloatArray
-from earlet.decoding.rules import LogitRule
-from earlet.decoding.spelling import Speller
+from earlet.decoding.generation.rules import LogitRule
+from earlet.decoding.phrases.spelling import Speller
 from earlet.errors import InputError
 
 BOOST = 1.0  # natural logarithm, of each token: most rare words found, hardly any invented

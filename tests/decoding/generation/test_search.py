@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from earlet.arrays import FloatArray
-from earlet.decoding import loops, rules
-from earlet.decoding.hypothesis import NOTHING
-from earlet.decoding.options import GenerationOptions
-from earlet.decoding.search import generate
+from earlet.decoding.generation import loops, rules
+from earlet.decoding.generation.hypothesis import NOTHING
+from earlet.decoding.generation.options import GenerationOptions
+from earlet.decoding.generation.search import generate
 from earlet.errors import InputError
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "generation"
+GOLDEN = Path(__file__).parents[2] / "golden" / "generation"
 EOS, LIMIT, N_VOCAB = 3, 20, 61  # the recipe's
 PLAIN = {"num_beams", "early_stopping", "length_penalty", "use_cache"}  # no rule changes the score
 STRATEGIES: dict[str, dict[str, object]] = {

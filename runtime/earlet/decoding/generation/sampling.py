@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from earlet.arrays import FloatArray
-from earlet.decoding.options import DEFAULT_TOP_K, GenerationOptions
-from earlet.decoding.rules import LogitRule
-from earlet.decoding.step import log_softmax
+from earlet.decoding.generation.options import DEFAULT_TOP_K, GenerationOptions
+from earlet.decoding.generation.rules import LogitRule
+from earlet.decoding.generation.step import log_softmax
 
 
 class Sampler:

@@ -8,11 +8,11 @@ import pytest
 
 from earlet.arrays import AnyArray, Float64Array
 from earlet.backends import TensorSpec
-from earlet.decoding import matching
-from earlet.decoding.decoder import Decoder, DecoderGraph
-from earlet.decoding.grammar import Grammar
-from earlet.decoding.matching import Search, prepare
-from earlet.decoding.spelling import Speller
+from earlet.decoding.generation.decoder import Decoder, DecoderGraph
+from earlet.decoding.phrases import matching
+from earlet.decoding.phrases.grammar import Grammar
+from earlet.decoding.phrases.matching import Search, prepare
+from earlet.decoding.phrases.spelling import Speller
 
 BOS, EOS = 1, 2
 LETTERS = {char: i for i, char in enumerate("abcdeABCDE.,!?|", start=3)}

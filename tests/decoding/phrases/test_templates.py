@@ -2,7 +2,7 @@
 
 import pytest
 
-from earlet.decoding.templates import MAX_CHARS, Choice, parse, read_lists
+from earlet.decoding.phrases.templates import MAX_CHARS, Choice, parse, read_lists
 from earlet.errors import InputError
 
 LISTS = read_lists({"room": ["kitchen", "living room"], "level": ["1..3", "full"]})

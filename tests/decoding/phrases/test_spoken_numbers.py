@@ -3,7 +3,7 @@
 import pytest
 from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
 
-from earlet.decoding.spoken_numbers import MAX_NUMBER, readings
+from earlet.decoding.phrases.spoken_numbers import MAX_NUMBER, readings
 
 NORMALIZE = EnglishTextNormalizer({})
 

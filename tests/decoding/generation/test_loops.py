@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from earlet import tokenizers
-from earlet.decoding.loops import AT_THE_LIMIT, MAX_PERIOD, ON_THE_WAY, stuck
+from earlet.decoding.generation.loops import AT_THE_LIMIT, MAX_PERIOD, ON_THE_WAY, stuck
 
-MODELS = Path(__file__).parents[2] / "models"
+MODELS = Path(__file__).parents[3] / "models"
 
 # As people say them; the last three are refrains of public domain.
 SAID = [

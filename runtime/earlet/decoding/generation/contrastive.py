@@ -14,11 +14,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from earlet.arrays import FloatArray
-from earlet.decoding.decoder import BLOCK_TOKENS, Decoder
-from earlet.decoding.hypothesis import Hypothesis
-from earlet.decoding.options import GenerationOptions
-from earlet.decoding.rules import LogitRule
-from earlet.decoding.step import largest, log_softmax
+from earlet.decoding.generation.decoder import BLOCK_TOKENS, Decoder
+from earlet.decoding.generation.hypothesis import Hypothesis
+from earlet.decoding.generation.options import GenerationOptions
+from earlet.decoding.generation.rules import LogitRule
+from earlet.decoding.generation.step import largest, log_softmax
 from earlet.errors import InputError
 
 

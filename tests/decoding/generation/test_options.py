@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from earlet.decoding.options import GREEDY, GenerationOptions
+from earlet.decoding.generation.options import GREEDY, GenerationOptions
 from earlet.errors import InputError
 
 OF_THE_TASK = {  # those that go with each other

@@ -16,12 +16,12 @@ from typing import NamedTuple
 import numpy as np
 
 from earlet.arrays import FloatArray
-from earlet.decoding.decoder import Decoder
-from earlet.decoding.hypothesis import Hypothesis
-from earlet.decoding.options import GenerationOptions
-from earlet.decoding.rules import LogitRule
-from earlet.decoding.sampling import warpers
-from earlet.decoding.step import follow, largest, log_softmax, log_sum_exp
+from earlet.decoding.generation.decoder import Decoder
+from earlet.decoding.generation.hypothesis import Hypothesis
+from earlet.decoding.generation.options import GenerationOptions
+from earlet.decoding.generation.rules import LogitRule
+from earlet.decoding.generation.sampling import warpers
+from earlet.decoding.generation.step import follow, largest, log_softmax, log_sum_exp
 
 KEPT = 2  # tokens that warpers leave of a beam at least: the end, and one to go on with
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from earlet.decoding import rules
+from earlet.decoding.generation import rules
 
 
 def allowed(rule: rules.LogitRule, written: list[int]) -> list[int]:

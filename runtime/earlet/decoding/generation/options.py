@@ -2,7 +2,7 @@
 
 The task is automatic-speech-recognition as Hugging Face specifies it; what each option does is in
 the documentation of transformers' `GenerationConfig`. Held to transformers' `generate`, token for
-token, in `tests/decoding/test_search.py`.
+token, in `tests/decoding/generation/test_search.py`.
 
 Where transformers warns and ignores, this refuses: an option that cannot apply is a mistake.
 """

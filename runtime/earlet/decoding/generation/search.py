@@ -6,16 +6,16 @@ from functools import partial
 import numpy as np
 
 from earlet.arrays import FloatArray
-from earlet.decoding import rules as logit_rules
-from earlet.decoding.beam import beam_search
-from earlet.decoding.contrastive import contrastive_search
-from earlet.decoding.decoder import Decoder
-from earlet.decoding.diverse import diverse_beam_search
-from earlet.decoding.hypothesis import NOTHING, Hypothesis
-from earlet.decoding.options import GREEDY, GenerationOptions
-from earlet.decoding.rules import LogitRule
-from earlet.decoding.sampling import Sampler
-from earlet.decoding.step import follow, log_sum_exp
+from earlet.decoding.generation import rules as logit_rules
+from earlet.decoding.generation.beam import beam_search
+from earlet.decoding.generation.contrastive import contrastive_search
+from earlet.decoding.generation.decoder import Decoder
+from earlet.decoding.generation.diverse import diverse_beam_search
+from earlet.decoding.generation.hypothesis import NOTHING, Hypothesis
+from earlet.decoding.generation.options import GREEDY, GenerationOptions
+from earlet.decoding.generation.rules import LogitRule
+from earlet.decoding.generation.sampling import Sampler
+from earlet.decoding.generation.step import follow, log_sum_exp
 
 Stop = Callable[[Sequence[int]], int | None]
 
