@@ -6,6 +6,7 @@ import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -221,6 +222,12 @@ def test_a_name_that_is_nowhere_says_where_it_was_looked_for(
     monkeypatch.setenv("EARLET_MODELS", str(tmp_path))
     with pytest.raises(BundleNotFoundError, match=f"no bundle named 'zap' in {tmp_path}, models"):
         bundles.find("zap")
+
+
+@pytest.mark.parametrize("bundle", ["", b"vad", 5, None])
+def test_what_is_no_name_and_no_path_is_refused(bundle: Any) -> None:
+    with pytest.raises(BundleNotFoundError, match=f"expected a name or a path, got {bundle!r}"):
+        bundles.find(bundle)
 
 
 def test_a_path_is_never_looked_for_as_a_name(

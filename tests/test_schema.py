@@ -219,3 +219,10 @@ def test_what_does_not_fit_is_told_with_key_expectation_and_finding(
     with pytest.raises(ConfigError) as caught:
         house(section)
     assert str(caught.value) == expected
+
+
+def test_a_number_that_may_be_left_out_is_finite_too() -> None:
+    assert schema.convert(float | None, None, "x", InputError) is None
+    assert schema.convert(float | None, 2, "x", InputError) == 2.0
+    with pytest.raises(InputError, match="x: expected a finite number, got nan"):
+        schema.convert(float | None, float("nan"), "x", InputError)

@@ -96,11 +96,12 @@ class Bundle:
         *,
         inputs: Mapping[str, int] | None = None,
         outputs: Mapping[str, int] | None = None,
+        lengths_vary: bool = False,
     ) -> Session:
         """The network that the manifest's `model` names for `role` ("network", "encoder", ...).
 
         `inputs` and `outputs` are what it must have, by name the number of dimensions, in the
-        order of the graph; None takes any.
+        order of the graph; None takes any. `lengths_vary` as in `backends.open_session`.
 
         Raises:
             BackendError: when the engine refuses the network.
@@ -115,6 +116,7 @@ class Bundle:
             threads,
             inputs=inputs,
             outputs=outputs,
+            lengths_vary=lengths_vary,
         )
         for wanted, specs in ((inputs, session.inputs), (outputs, session.outputs)):
             found = {spec.name: len(spec.shape) for spec in specs}
@@ -209,6 +211,8 @@ def find(bundle: str | Path) -> Path:
     Raises:
         BundleNotFoundError: names where it was looked for.
     """
+    if not isinstance(bundle, str | os.PathLike) or bundle == "":
+        raise BundleNotFoundError(f"bundle: expected a name or a path, got {bundle!r:.60}")
     path = Path(bundle)
     if _is_there(path) and (path.is_file() or _is_there(path / MANIFEST)):
         return path

@@ -5,10 +5,13 @@ is downloaded.
 """
 
 import os
+import re
 import stat
 from pathlib import Path
 
-from earlet.errors import EarletError, InputError
+from earlet.errors import EarletError
+
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)  # a scheme as in RFC 3986
 
 
 def read_plain(
@@ -19,8 +22,13 @@ def read_plain(
     Whether there is more, one byte above what is allowed tells.
 
     Raises:
-        error: when it is not there, no plain file, or cannot be read.
+        error: when it is not there, no plain file, cannot be read, or is an address.
     """
+    given = os.fspath(path)
+    if not given:  # which pathlib takes for the current folder
+        raise error(f"expected the path of {expected}, got an empty one")
+    if _ADDRESS.match(given):
+        raise error(f"{given}: earlet does not download; fetch it first and give its path")
     path = Path(path)
     try:
         mode = path.stat().st_mode
@@ -33,9 +41,3 @@ def read_plain(
         raise error(f"{path}: cannot be read: {problem}") from None
     kind = "a directory" if stat.S_ISDIR(mode) else "a pipe or a device"
     raise error(f"{path}: is {kind}; expected {expected}")
-
-
-def refuse_address(source: object) -> None:
-    """Raise InputError for what is an address and no path."""
-    if isinstance(source, str) and source.startswith(("http://", "https://")):
-        raise InputError(f"{source}: earlet does not download; fetch it first and give its path")

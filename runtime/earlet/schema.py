@@ -140,7 +140,7 @@ def convert(hint: Any, value: object, where: str, error: type[EarletError]) -> A
         raise error(f"{where}: expected one of {expected}, got {_shown(value)}")
     if origin in (Union, types.UnionType):
         if type(value) in get_args(hint):
-            return value
+            return convert(type(value), value, where, error)
         # The last of the others is the one that messages ask for.
         inner = [arg for arg in get_args(hint) if arg is not type(None)]
         return convert(inner[-1], value, where, error)

@@ -203,6 +203,11 @@ def test_what_is_no_sound_file_is_refused_by_its_path(
     assert str(caught.value).startswith(f"{path}: {expected}")
 
 
+def test_an_empty_path_is_not_the_current_folder() -> None:
+    with pytest.raises(AudioFileError, match="expected the path of a sound file, got an empty one"):
+        AudioFile("", RATE)
+
+
 def test_a_device_is_not_read() -> None:
     with pytest.raises(AudioFileError, match="/dev/zero: is a pipe or a device"):
         AudioFile("/dev/zero", RATE)

@@ -177,6 +177,19 @@ def test_flags_go_before_the_configuration(call: Call, clip: Path, tmp_path: Pat
     assert "speech" in out
 
 
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        (["--device", "3"], "--device names a microphone, and the source is "),
+        (["--config", ""], ".: cannot be read: Is a directory"),
+    ],
+)
+def test_a_flag_that_cannot_apply_is_refused(
+    refused: Callable[..., str], clip: Path, flags: list[str], expected: str
+) -> None:
+    assert refused("listen", "--source", str(clip), *flags).startswith(expected)
+
+
 def test_thresholds_of_the_configuration_are_used(
     call: Call, recordings: Path, tmp_path: Path
 ) -> None:

@@ -14,6 +14,8 @@ import pytest
 import soundfile
 
 import earlet
+from earlet.cli import listen
+from earlet.errors import BackendError
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -149,6 +151,39 @@ def test_ctrl_c_ends_transcribing_and_what_is_done_is_out(clip: Path, tmp_path: 
         assert started.stdout is not None
         assert b"Quilter" in started.stdout.readline()
         assert interrupt(started) == (130, b"")
+
+
+def test_ctrl_c_that_a_library_turns_into_its_own_error_is_still_one(
+    call: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: object) -> None:
+        try:  # as an extension module that is being imported does
+            try:
+                raise KeyboardInterrupt
+            except KeyboardInterrupt as problem:
+                raise ImportError("initialization failed") from problem
+        except ImportError:
+            raise BackendError("needs onnxruntime") from None
+
+    monkeypatch.setattr(listen, "load", interrupted)
+    assert call("listen") == (130, "", "")
+
+
+def test_a_second_ctrl_c_ends_it_at_once_without_a_traceback() -> None:
+    script = """
+import atexit, os, signal, sys
+from earlet.cli import inspect, main
+
+def interrupt():
+    os.kill(os.getpid(), signal.SIGINT)
+
+atexit.register(interrupt)
+inspect.bundles.installed = interrupt
+sys.argv = ["earlet", "bundles"]
+sys.exit(main())
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, b"", b"")
 
 
 def test_progress_is_drawn_on_a_terminal_and_wiped(run: Run, clip: Path) -> None:

@@ -103,6 +103,16 @@ def test_inputs_that_fail_are_named_at_once_and_in_the_summary_and_the_others_do
     assert [f"earlet: {line.removeprefix('  ')}" for line in (first, second, third)] == told
 
 
+def test_a_single_input_that_fails_is_named_once(call: Call) -> None:
+    message = "earlet: nowhere.wav: cannot be read: No such file or directory\n"
+    assert call("transcribe", "nowhere.wav") == (1, "", message)
+
+
+def test_where_nothing_was_heard_there_is_no_speed(call: Call) -> None:
+    *_, summary, _, _ = call("transcribe", "nowhere.wav", "nowhere.flac")[2].splitlines()
+    assert summary == "earlet: 2 files, 2 failed:"
+
+
 @pytest.mark.parametrize(
     "name", ["-x.wav", "new\nline.wav", "\x1b[31m.wav", "ton\udce9.wav", "ü ñ"]
 )
@@ -286,13 +296,16 @@ def test_a_bundle_for_another_task_is_refused(refused: Callable[..., str], clip:
     ("argv", "expected"),
     [
         (["--resume"], "--resume goes on with what is in --out DIR, and there is no --out"),
+        (["--out", ""], "--out: expected the name of a folder, got an empty one"),
+        (["--hotwords", ""], "expected the path of a list of words, got an empty one"),
+        (["--bundle", ""], "bundle: expected a name or a path, got ''"),
         (["--jobs", "0"], "--jobs: expected 1 to 256, got 0"),
         (["--language", "tlh"], "language: there is no 'tlh'; this network"),
         (["--language", "tlh", "--jobs", "2"], "language: there is no 'tlh'; this network"),
         (["--bundle", "vad"], "a bundle for voice-activity-detection, not for "),
         (["--bundle", "nothing"], "no bundle named 'nothing' in "),
         (["--num-beams", "0"], "num_beams: expected at least 1"),
-        (["--temperature", "-1"], "temperature: expected more than 0"),
+        (["--temperature", "-1"], "temperature: expected at least 0.001"),
         (["--task", "translate"], "task: there is no 'translate'"),
         (["--initial-prompt", "Mr."], "initial_prompt: this network cannot"),
         (["--long-form", "sequential"], "sequential long form: this network writes no times"),

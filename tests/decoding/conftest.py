@@ -82,7 +82,6 @@ class Toy:
         limit: int = LIMIT,
         rules: Sequence[LogitRule] = (),
         stop: Stop | None = None,
-        logprobs: bool = True,
     ) -> Hypothesis:
         return generate(
             self.decoder(sound),
@@ -92,7 +91,6 @@ class Toy:
             rules=rules,
             options=GenerationOptions.from_mapping(parameters),
             stop=stop,
-            logprobs=logprobs,
         )
 
 

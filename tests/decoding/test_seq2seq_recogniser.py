@@ -103,7 +103,10 @@ def recogniser(
 
     def encode(text: str) -> list[int]:
         assert text.startswith(" ")  # as words in the middle of a text are written
-        return [pieces[f" {word}"] for word in text.split()]
+        try:
+            return [pieces[f" {word}"] for word in text.split()]
+        except KeyError:
+            raise InputError(f"{text!r} is no text of these pieces") from None
 
     return Seq2SeqRecogniser(seq2seq, tokenizer, encode), decoder, encoder
 
@@ -252,6 +255,24 @@ def test_a_limit_holds_for_text_and_prefix_together() -> None:
     assert whole.recognise(sound(), prefix=[B] * 12)[0].tokens == (B,) * 12
 
 
+@pytest.mark.parametrize("n_prefix", [0, 2, 4])
+def test_lengths_that_are_asked_for_are_those_of_text_and_prefix_together(n_prefix: int) -> None:
+    whole, _, _ = recogniser(endless, PLAIN_CONFIG)
+    for lengths in (
+        {"max_new_tokens": 4},
+        {"max_length": 5},
+        {"max_new_tokens": 4, "max_length": 2},
+    ):
+        asked = TranscriptionOptions(generation=GenerationOptions.from_mapping(lengths))
+        (segment,) = whole.recognise(sound(), asked, prefix=[B] * n_prefix)
+        assert len(segment.tokens) == 4
+    whole, _, _ = recogniser(script(), PLAIN_CONFIG)  # ends as soon as it may
+    for lengths in ({"min_new_tokens": 6}, {"min_length": 7}):
+        asked = TranscriptionOptions(generation=GenerationOptions.from_mapping(lengths))
+        (segment,) = whole.recognise(sound(), asked, prefix=[B] * n_prefix)
+        assert len(segment.tokens) == 6
+
+
 def test_a_loop_at_the_limit_is_cut_sooner() -> None:
     whole, _, _ = recogniser(lambda _: {A: 9.0}, PLAIN_CONFIG)
     assert whole.recognise(sound())[0].text == "a"
@@ -272,6 +293,17 @@ def test_rules_of_the_caller_hold() -> None:
     whole, _, _ = recogniser(lambda fed: {A: 9.0, B: 8.0, EOS: 8.5 * (len(fed) > 1)}, PLAIN_CONFIG)
     options = TranscriptionOptions(rules=(never([A]),))
     assert whole.recognise(sound(), options)[0].text == "b"
+
+
+def test_times_are_weighed_against_what_the_callers_rules_leave() -> None:
+    # Any of ten times is less likely than `b`, all of them together are likelier.
+    times = dict.fromkeys(range(BEGIN + 41, BEGIN + 51), 8.0)
+    chances = {A: 20.0, B: 9.0, **times}
+    whole, _, _ = recogniser(lambda fed: {EOS: 20.0} if fed[-1] > BEGIN else chances)
+    options = TranscriptionOptions(language="en", timestamps="segment", rules=(never([A]),))
+    (segment,) = whole.recognise(sound(), options)
+    assert segment.tokens[-1] > BEGIN
+    assert B not in segment.tokens[2:]
 
 
 def unsure(fed: list[int]) -> Mapping[int, float]:
@@ -380,6 +412,8 @@ def options(**fields: Any) -> TranscriptionOptions:
         (options(initial_prompt="a"), "initial_prompt: this network cannot be told"),
         (options(timestamps="word"), "times of words: this network does not tell where"),
         (options(no_speech_threshold=0.5), "no_speech_threshold: this network does not tell"),
+        (options(logprob_threshold=-0.5), "logprob_threshold: applies to several temperatures"),
+        (options(compression_ratio_threshold=2.0), "compression_ratio_threshold: applies to sev"),
     ],
 )
 def test_what_a_plain_network_cannot_do_is_refused(
@@ -391,6 +425,23 @@ def test_what_a_plain_network_cannot_do_is_refused(
     whole.check(PLAIN)
     aligning, _, _ = recogniser(script(), kind=Aligning)
     aligning.check(asked)
+
+
+def test_thresholds_are_taken_where_there_is_a_second_attempt() -> None:
+    whole, _, _ = recogniser(script(), PLAIN_CONFIG)
+    whole.check(options(logprob_threshold=-0.5, temperatures=(0.0, 0.4)))
+
+
+@pytest.mark.parametrize("prompt", ["", " \n"])
+def test_a_blank_prompt_is_none(prompt: str) -> None:
+    whole, _, _ = recogniser(script(A))
+    assert whole.previous(options(initial_prompt=prompt)) == ()
+
+
+def test_a_prompt_that_is_no_text_is_refused_before_any_sound() -> None:
+    whole, _, _ = recogniser(script())
+    with pytest.raises(InputError, match="' x' is no text"):
+        whole.check(options(initial_prompt="x"))
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,11 @@ def test_links_to_files_are_taken_and_links_to_folders_are_not_so_that_none_is_a
     assert sources(tmp_path / "named") == ["a.wav", "b.wav"]
 
 
+def test_a_path_that_cannot_be_looked_at_is_left_to_who_opens_it() -> None:
+    path = "x" * 300  # the kernel says "File name too long", as it may say "Permission denied"
+    assert plan([path], None, "txt") == ([Item(source=path, output=None)], [])
+
+
 def test_a_file_that_is_named_is_taken_whatever_it_is_called(tmp_path: Path) -> None:
     touch(tmp_path, "notes")
     paths = [str(tmp_path / "notes"), "nowhere", ""]

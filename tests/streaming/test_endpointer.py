@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -123,6 +124,15 @@ def test_what_a_cut_leaves_over_is_kept_however_short() -> None:
     assert spans(speech, PATIENT) == [(0, 59), (59, 61)]
 
 
+@pytest.mark.parametrize("config", [CONFIG, PATIENT])
+def test_a_cut_in_the_last_pause_leaves_nothing_over(config: EndpointConfig) -> None:
+    speech = [0.9] * 57 + [0.2, 0.1, 0.2]  # cut when full, in the midst of its pause
+    assert spans([*speech, *[0.0] * 20], config) == [(0, 58)]
+    # What comes next begins anew, with padding that reaches back to the cut at most.
+    assert spans([*speech, *[0.9] * 4, *[0.0] * 20], config) == [(0, 58), (59, 65)]
+    assert spans([*speech[1:-1], 0.9, 0.2, 0.9, 0.9, *[0.0] * 20], config) == [(0, 57), (57, 63)]
+
+
 def test_what_goes_on_is_told() -> None:
     endpointer = Endpointer(PATIENT, WINDOW, RATE)
     endpointer.push(0)
@@ -190,3 +200,14 @@ def test_a_certain_segment_is_never_dropped_nor_cut_before_the_promised_sample(
 def test_impossible_configurations_are_refused(change: dict[str, object]) -> None:
     with pytest.raises(InputError, match="need"):
         EndpointConfig(**{**vars(CONFIG), **change})
+
+
+@pytest.mark.parametrize(
+    ("change", "window"),
+    [({"min_silence_ms": 1_000, "speech_pad_ms": 500, "max_speech_s": 1.0}, WINDOW), ({}, RATE)],
+)
+def test_a_longest_speech_without_room_for_a_cut_is_refused(
+    change: dict[str, Any], window: int
+) -> None:
+    with pytest.raises(InputError, match="need max_speech_s with room for "):
+        Endpointer(replace(CONFIG, **change), window, RATE)

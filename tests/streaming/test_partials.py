@@ -13,7 +13,7 @@ from earlet.arrays import FloatArray
 from earlet.decoding.generation.options import GREEDY, GenerationOptions
 from earlet.decoding.recogniser import PLAIN, Segment, TranscriptionOptions
 from earlet.results import Partial
-from earlet.streaming.partials import INTERVAL_S, Agreement, Final, LiveTranscriber
+from earlet.streaming.partials import Final, LiveTranscriber
 from earlet.streaming.vad import UtteranceStream, VadConfig
 
 RATE, WINDOW = 16_000, 512
@@ -228,8 +228,14 @@ def test_a_promise_is_kept_even_if_the_recogniser_takes_all_of_it_back() -> None
             whole = not np.abs(waveform[-1600:]).any()
             return [] if whole else super().recognise(waveform, options, prefix)
 
-    found = events(Denier(), said(0, 11, 12, 13, 14, 15, 0))
-    assert texts(found) == ["w11 w12 w13"]
+    waveform = said(0, 11, 12, 13, 14, 15, 0)
+    assert texts(events(Denier(), waveform)) == ["w11 w12 w13"]
+    transcriber = live(Denier(), TranscriptionOptions(timestamps="word"))
+    *_, final = [*transcriber.push(waveform), *transcriber.flush()]
+    assert isinstance(final, Final)
+    (word,) = final.segments[0].words  # when each was said, nobody told
+    assert word.text == "w11 w12 w13"
+    assert 0 <= word.start_s < word.end_s <= len(final.utterance.waveform) / RATE
 
 
 def test_an_utterance_that_is_cut_for_its_length_breaks_no_promise() -> None:
@@ -312,84 +318,9 @@ def test_after_a_flush_time_begins_again() -> None:
     assert same(first, [*transcriber.push(waveform), *transcriber.flush()])
 
 
-def test_an_hour_of_speech_and_pauses_keeps_one_utterance() -> None:
+def test_of_eleven_minutes_of_speech_and_pauses_one_utterance_is_kept() -> None:
     stream = UtteranceStream(CONFIG, RATE, network)
     transcriber = LiveTranscriber(stream, Listener())
     for _ in range(200):
         transcriber.push(said(11, 12, 13, 14, 15, 16, 0), late=True)
         assert sum(len(block) for block in stream._kept) <= CONFIG.max_speech_s * RATE
-
-
-PIECES = {
-    1: " the",
-    2: " cat",
-    3: " sat",
-    4: "urday",
-    5: " on",
-    6: ".",
-    7: "猫",
-    8: "が",
-    9: "居る",
-}
-
-
-def promised(*decodes: tuple[Sequence[int], Sequence[float]]) -> tuple[int, ...]:
-    """After tokens, each with its probability."""
-    agreement = Agreement(lambda tokens: "".join(PIECES[token] for token in tokens))
-    for tokens, probabilities in decodes:
-        agreement.add(tokens, np.log(probabilities).tolist())
-    return agreement.promised
-
-
-@pytest.mark.parametrize(
-    ("decodes", "expected"),
-    [
-        ([(1, 2, 3)], ()),  # one decode is no agreement
-        ([(1, 2, 3), (1, 2, 3, 5)], (1, 2)),  # the last word that both have may go on
-        ([(1, 2, 3), (1, 2, 3, 4)], (1, 2)),  # as it does here
-        ([(1, 2, 6), (1, 2, 3)], (1,)),  # a full stop is part of its word
-        ([(1, 2, 3), (2, 2, 3)], ()),
-        ([(1, 2, 3, 5), (1, 2, 3, 5), (1, 2, 3)], (1, 2, 3)),  # what is promised stays
-        ([(7, 8, 9), (7, 8, 9)], ()),  # no spaces, no words
-        ([(), ()], ()),
-    ],
-)
-def test_words_that_two_certain_decodes_agree_on_are_promised(
-    decodes: list[tuple[int, ...]], expected: tuple[int, ...]
-) -> None:
-    assert promised(*[(tokens, [1.0] * len(tokens)) for tokens in decodes]) == expected
-
-
-@pytest.mark.parametrize(
-    ("probability", "n_decodes"),
-    # The first n with (1 - probability)^n <= MAX_DOUBT, two at least.
-    [(1.0, 2), (0.95, 2), (0.9, 3), (0.6, 6), (0.3, 15)],
-)
-def test_the_less_certain_the_decodes_the_more_have_to_agree(
-    probability: float, n_decodes: int
-) -> None:
-    decode = (1, 2, 3), (1.0, probability, 1.0)
-    assert 2 not in promised(*[decode] * (n_decodes - 1))
-    assert promised(*[decode] * n_decodes) == (1, 2)
-
-
-def test_who_changed_their_mind_begins_to_be_believed_again() -> None:
-    unsure, other = ((1, 2, 3), (1.0, 0.9, 1.0)), ((1, 5, 3), (1.0, 0.9, 1.0))
-    assert promised(unsure, unsure, other, unsure, unsure) == (1,)
-    assert promised(unsure, unsure, other, unsure, unsure, unsure) == (1, 2)
-
-
-def test_a_word_after_an_uncertain_one_waits_for_it() -> None:
-    assert promised(*[((1, 2, 3, 5), (0.5, 1.0, 1.0, 1.0))] * 2) == ()
-
-
-def test_a_word_need_not_wait_for_the_next_to_be_certain() -> None:
-    assert promised(*[((1, 2, 3, 5), (1.0, 1.0, 0.5, 1.0))] * 2) == (1, 2)
-
-
-def test_a_word_is_as_certain_as_all_of_its_tokens() -> None:
-    assert promised(*[((1, 3, 4, 5), (1.0, 1.0, 0.5, 1.0))] * 2) == (1,)
-
-
-def test_the_interval_is_a_whole_number_of_samples() -> None:
-    assert (INTERVAL_S * RATE).is_integer()

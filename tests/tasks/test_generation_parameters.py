@@ -21,6 +21,17 @@ def test_a_number_is_a_temperature_of_drawing_and_a_list_those_of_fallback() -> 
     assert tried.generation.num_beams == 2
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("compression_ratio_threshold", "logprob_threshold", "no_speech_threshold"),
+        *("condition_on_prev_tokens", "temperature", "top_k"),
+    ],
+)
+def test_none_is_as_if_it_were_not_said(name: str) -> None:
+    assert with_parameters(PLAIN, {name: None}) == PLAIN
+
+
 def test_what_fallback_looks_at_can_be_set() -> None:
     options = with_parameters(
         PLAIN,
@@ -42,6 +53,8 @@ def test_what_fallback_looks_at_can_be_set() -> None:
     [
         ({"logprob_treshold": -1.0}, "unknown key 'logprob_treshold'"),
         ({"logprob_threshold": "low"}, r"generation_parameters\.logprob_threshold"),
+        ({"logprob_threshold": float("nan")}, r"logprob_threshold: expected a finite number"),
+        ({"no_speech_threshold": float("inf")}, r"no_speech_threshold: expected a finite number"),
         ({"condition_on_prev_tokens": 1}, r"generation_parameters\.condition_on_prev_tokens"),
         ({"temperature": ["hot"]}, r"generation_parameters\.temperature"),
         ([("num_beams", 2)], "expected a mapping"),

@@ -66,9 +66,22 @@ def test_another_collection_is_refused(task: Listener, inputs: Any) -> None:
         task(inputs)
 
 
-def test_an_address_is_not_fetched(task: Listener) -> None:
-    with pytest.raises(InputError, match="earlet does not download"):
-        task("https://example.org/clip.wav")
+@pytest.mark.parametrize("start", ["https:", "HTTP:", "s3:", "file:"])
+def test_an_address_is_not_fetched(task: Listener, start: str) -> None:
+    address = f"{start}//example.org/clip.wav"
+    with pytest.raises(InputError, match=f"{address}: earlet does not download"):
+        task(address)
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [(0.5, -0.5), range(5), {"array": np.zeros(9)}, (np.zeros(9), RATE), bytearray(b"RIFF"), {"x"}],
+    ids=["samples", "range", "mapping", "pair", "bytearray", "set"],
+)
+def test_what_yields_no_chunks_is_refused_with_what_to_do(task: Listener, inputs: Any) -> None:
+    message = "expected chunks of samples, got .*; samples come as an array with its sampling_rate"
+    with pytest.raises(InputError, match=message):
+        task(inputs)
 
 
 @pytest.mark.parametrize("rate", [None, 0, -1, 10**9, 16_000.0, "16000", True])

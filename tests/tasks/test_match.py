@@ -2,6 +2,7 @@
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -151,6 +152,36 @@ def test_the_threshold_says_how_sure_is_sure_enough(
         assert (match is not None) == found
     with pytest.raises(InputError, match=r"threshold: expected 0 to 1, got 1\.5"):
         matcher(spoken["zero"], ["zero"], sampling_rate=RATE, threshold=1.5)
+
+
+def test_a_command_may_be_typed_in_capitals(
+    matcher: Matcher, spoken: dict[str, FloatArray]
+) -> None:
+    match = matcher(spoken["go"], ["STOP!", "GO!"], sampling_rate=RATE)
+    assert match is not None
+    assert (match.template, match.text) == ("GO!", "GO")
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"candidates": "go"}, "candidates: expected a list, got 'go'"),
+        ({"candidates": None}, "candidates: expected a list, got None"),
+        ({"candidates": np.array(["go", "left"])}, "candidates: expected a list, got array"),
+        ({"candidates": ["go", 5]}, r"candidates\[1\]: expected a string, got 5"),
+        ({"slots": {"room": np.array(["a", "b"])}}, r"slots\.room: expected a list, got array"),
+        ({"slots": []}, r"slots: expected a mapping, got \[\]"),
+        ({"language": ["en"]}, r"language: expected a string, got \['en'\]"),
+        ({"threshold": "high"}, "threshold: expected a number, got 'high'"),
+        ({"threshold": 10**400}, "threshold: expected a finite number, got 1000"),
+    ],
+)
+def test_another_type_is_refused(
+    matcher: Matcher, spoken: dict[str, FloatArray], asked: dict[str, Any], message: str
+) -> None:
+    matcher(spoken["go"], ["go"], sampling_rate=RATE)  # a second call compares with the first
+    with pytest.raises(InputError, match=message):
+        matcher(spoken["go"], **{"candidates": ["go"], "sampling_rate": RATE, **asked})
 
 
 def test_what_cannot_be_used_is_named(matcher: Matcher, spoken: dict[str, FloatArray]) -> None:

@@ -91,8 +91,11 @@ class _RecordingBundle(Bundle):
         *,
         inputs: Mapping[str, int] | None = None,
         outputs: Mapping[str, int] | None = None,
+        lengths_vary: bool = False,
     ) -> Session:
-        session = super().open_session(role, threads, inputs=inputs, outputs=outputs)
+        session = super().open_session(
+            role, threads, inputs=inputs, outputs=outputs, lengths_vary=lengths_vary
+        )
         return _RecordingSession(session, self.recorded.setdefault(role, Recorded()), self)
 
 

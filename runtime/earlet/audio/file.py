@@ -10,6 +10,7 @@ as in a recording that was cut off, those that are there are taken.
 import io
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -117,7 +118,8 @@ def _opened(source: Source) -> tuple[str, Any]:
     if isinstance(source, str | os.PathLike):
         head = read_plain(source, HEAD_BYTES, "a sound file", AudioFileError)
         _refuse_other_files(head, str(source))
-        return str(source), os.fsencode(source)  # soundfile does not take every name as str
+        # Soundfile does not take every name as str, nor one that ends with a "/".
+        return str(source), os.fsencode(Path(source))
     name = str(getattr(source, "name", "the audio"))
     try:
         at = source.tell()

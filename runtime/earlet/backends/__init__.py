@@ -57,11 +57,16 @@ def open_session(
     *,
     inputs: Mapping[str, int] | None = None,
     outputs: Mapping[str, int] | None = None,
+    lengths_vary: bool = False,
 ) -> Session:
     """Load a network; `name` is what messages call it.
 
     `inputs` and `outputs` are what the caller knows its tensors as, by name the number of axes: the
     tensors of a .tflite file, which have any names, are presented so. An ONNX graph brings its own.
+
+    `lengths_vary`: inputs come in ever new sizes, as utterances do. onnxruntime keeps a plan of its
+    memory for each size that it has seen, which makes a small network 5 % faster, and a process
+    that recognises speech larger by 17 MB an hour.
 
     Raises:
         InputError: for an impossible number of threads.
@@ -72,7 +77,7 @@ def open_session(
     if backend == "onnxruntime":
         from earlet.backends.ort import OrtSession
 
-        return OrtSession(network, name, threads)
+        return OrtSession(network, name, threads, lengths_vary)
     if backend == "litert":
         from earlet.backends.litert import LitertSession
 

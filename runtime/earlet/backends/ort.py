@@ -19,7 +19,7 @@ class OrtSession:
     With more, idle threads sleep instead of spinning (58 % of a core at a 30 ms hop otherwise).
     """
 
-    def __init__(self, network: bytes, name: str, threads: int) -> None:
+    def __init__(self, network: bytes, name: str, threads: int, lengths_vary: bool = False) -> None:
         onnx_file.check(network, name)
         try:
             import onnxruntime
@@ -33,6 +33,7 @@ class OrtSession:
         options.inter_op_num_threads = 1
         options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
         options.log_severity_level = FATAL
+        options.enable_mem_pattern = not lengths_vary
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.add_session_config_entry("session.inter_op.allow_spinning", "0")
         # onnxruntime's exceptions have no common base; its Python part has builtins of its own.

@@ -79,9 +79,12 @@ def _print(events: Iterator[Event | Partial], as_json: bool) -> None:
 
 
 def _config(arguments: argparse.Namespace) -> ListenConfig:
-    config = read_config(arguments.config) if arguments.config else ListenConfig()
+    config = ListenConfig() if arguments.config is None else read_config(arguments.config)
     flags = {name: getattr(arguments, name) for name in ("bundle", "source", "device")}
-    return replace(config, **{name: value for name, value in flags.items() if value is not None})
+    config = replace(config, **{name: value for name, value in flags.items() if value is not None})
+    if arguments.device is not None and config.source != "mic":
+        raise InputError(f"--device names a microphone, and the source is {config.source}")
+    return config
 
 
 def _source(config: ListenConfig, sample_rate: int) -> Any:

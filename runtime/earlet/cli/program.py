@@ -7,6 +7,7 @@ Results go to stdout, all else to stderr; an error is one line.
 import argparse
 import io
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -48,9 +49,14 @@ def run(
             # Flushed here, while a closed pipe or a full disk can still be told from a crash.
             sys.stdout.flush()
     except EarletError as problem:
+        if _is_of_ctrl_c(problem):
+            return INTERRUPTED
         print(f"{program}: {problem}", file=sys.stderr)
         return FAILED if isinstance(problem, failures) else USAGE
     except KeyboardInterrupt:
+        if argv is None:
+            # A second Ctrl-C ends the process at once, and without a traceback of its exit.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
         return INTERRUPTED
     except BrokenPipeError:
         _abandon_stdout()  # whoever read us (`| head`) has had enough
@@ -61,6 +67,13 @@ def run(
         print(f"{program}: {printable(str(what))} failed: {problem.strerror}", file=sys.stderr)
         return USAGE if problem.filename else FAILED
     return code
+
+
+def _is_of_ctrl_c(problem: BaseException | None) -> bool:
+    """Whether it came of a Ctrl-C, which a library that is being imported turns into its own."""
+    while problem is not None and not isinstance(problem, KeyboardInterrupt):
+        problem = problem.__cause__ or problem.__context__
+    return problem is not None
 
 
 def _prepare_streams() -> None:

@@ -108,6 +108,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Transcribe every file; those that cannot be are named on stderr, the others done."""
     settings = _settings(arguments)
     items, failures = plan(arguments.paths, arguments.out, settings.format)
+    n_inputs = len(items) + len(failures)
     for failure in failures:
         _tell(failure)
     with (
@@ -129,7 +130,7 @@ def run(arguments: argparse.Namespace) -> int:
                 progress.wipe()
                 _tell(f"{n_done} of {len(items)} files are done; make room and --resume")
                 return FAILED
-    if len(items) + len(failures) > 1:
+    if n_inputs > 1:
         _tell(_summary(len(items), n_before, progress, failures))
     return FAILED if failures else DONE
 
@@ -137,6 +138,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _settings(arguments: argparse.Namespace) -> Settings:
     if arguments.format in ("srt", "vtt") and arguments.timestamps == "none":
         raise InputError(f"{arguments.format} cannot be written with --timestamps none")
+    if arguments.out == "":  # as of a variable that is not set
+        raise InputError("--out: expected the name of a folder, got an empty one")
     if arguments.resume and arguments.out is None:
         raise InputError("--resume goes on with what is in --out DIR, and there is no --out")
     if arguments.jobs is not None and not 1 <= arguments.jobs <= MAX_JOBS:
@@ -214,7 +217,7 @@ def _shown(outcome: Outcome, settings: Settings, n_files: int) -> str:
 
 def _summary(n_files: int, n_before: int, progress: Progress, failures: list[str]) -> str:
     parts = [f"{n_files} files"]
-    if progress.n_done:
+    if progress.audio_s:
         rate = progress.audio_s / progress.elapsed_s
         parts.append(
             f"{clock(progress.audio_s)} of audio in {clock(progress.elapsed_s)} ({rate:.1f}x)"

@@ -25,7 +25,7 @@ from earlet.decoding.words import Decode, group
 
 IntArray = npt.NDArray[np.int64]
 
-MEDIAN_WIDTH = 7  # frames, openai-whisper's `medfilt_width`
+MEDIAN_WIDTH = 7  # frames, an odd number; openai-whisper's `medfilt_width`
 SILENT_DB = -35.0  # below the loudest frame; chosen on commands of Speech Commands' train split
 MIN_PAUSE_S = 0.2  # what is shorter may be inside of a word: a stop is closed for up to 0.15 s
 LEAST = float(np.finfo(np.float32).tiny)  # of what is divided by: a head may look nowhere
@@ -129,20 +129,20 @@ def _normalised(weights: FloatArray) -> FloatArray:
     return normalised
 
 
-def median_filter(x: FloatArray, width: int = MEDIAN_WIDTH) -> FloatArray:
-    """The median of `width` neighbours, an odd number, along the last axis, mirrored at its ends.
+def median_filter(x: FloatArray) -> FloatArray:
+    """The median of `MEDIAN_WIDTH` neighbours along the last axis, which is mirrored at its ends.
 
     What is not longer than half of it is left as it is. (n_rows, n_frames) are few wide arrays and
     not many short windows: sorted by exchanges of whole arrays, six times as fast as by windows.
     """
-    half = width // 2
+    half = MEDIAN_WIDTH // 2
     if x.shape[-1] <= half:
         return x
     padded = np.pad(x, [(0, 0)] * (x.ndim - 1) + [(half, half)], mode="reflect")
     n = x.shape[-1]
-    neighbours = [padded[..., i : i + n] for i in range(width)]
+    neighbours = [padded[..., i : i + n] for i in range(MEDIAN_WIDTH)]
     for n_sorted in range(half + 1):  # the largest of those left goes to the end
-        for i in range(width - 1 - n_sorted):
+        for i in range(MEDIAN_WIDTH - 1 - n_sorted):
             pair = neighbours[i], neighbours[i + 1]
             neighbours[i], neighbours[i + 1] = np.minimum(*pair), np.maximum(*pair)
     return neighbours[half]

@@ -20,6 +20,7 @@ import numpy as np
 
 from earlet.arrays import FloatArray
 from earlet.backends import Session
+from earlet.decoding.generation.step import log_softmax
 from earlet.errors import BundleError, InputError
 from earlet.features import Features
 
@@ -62,9 +63,7 @@ class Ctc:
             return np.empty((0, self.n_vocab), dtype=np.float32)
         feeds = {self._network.inputs[0].name: self._features(waveform)[None]}
         (logits,) = self._network.run(feeds)
-        shifted = logits[0] - logits[0].max(axis=-1, keepdims=True)
-        normalised = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
-        return np.asarray(normalised, dtype=np.float32)
+        return log_softmax(logits[0])
 
 
 class Spelled(NamedTuple):

@@ -119,7 +119,8 @@ def _best(stay: _Beam, longer: Float64Array, num_beams: int, n_prefix: int) -> _
     """The `num_beams` likeliest of all, and those that are shorter than the prefix."""
     scores = np.column_stack([stay.total, longer])
     lengths = np.array([len(text) for text in stay.texts])
-    short = np.column_stack([lengths, np.tile(lengths + 1, (longer.shape[1], 1)).T]) < n_prefix
+    is_longer = np.arange(scores.shape[1]) > 0
+    short = lengths[:, None] + is_longer < n_prefix
     ranked = np.where(short, NEVER, scores).ravel()
     best = np.argpartition(-ranked, min(num_beams, ranked.size) - 1)[:num_beams]
     kept = np.concatenate([best[ranked[best] > NEVER], np.flatnonzero(short & (scores > NEVER))])

@@ -28,6 +28,7 @@ from earlet.features import Features
 from earlet.schema import nearest
 
 TASK = "transcribe"
+NO_CHOICE = "; this network has no choice, leave it out"
 MAX_TOKENS = 10_000  # of one utterance: what takes half an hour to say; beyond it is a mistake
 
 
@@ -159,8 +160,8 @@ class Seq2Seq:
         """
         languages = self.config.languages
         if name not in languages:
-            known = nearest(name, languages) if languages else "; this network has no choice"
-            raise InputError(f"language: there is no {name!r}{known}")
+            known = nearest(name, languages) if languages else NO_CHOICE
+            raise InputError(f"language: there is no {name!r:.60}{known}")
         return languages[name]
 
     def encode(self, waveform: FloatArray) -> Encoded:
@@ -227,8 +228,8 @@ class Seq2Seq:
         """
         tasks = self.config.tasks
         if task not in (tasks or (TASK,)):
-            known = nearest(task, tasks) if tasks else "; this network has no choice"
-            raise InputError(f"task: there is no {task!r}{known}")
+            known = nearest(task, tasks) if tasks else NO_CHOICE
+            raise InputError(f"task: there is no {task!r:.60}{known}")
         return [tasks[task]] if tasks else []
 
     def no_speech(self, decoder: Decoder, before: Sequence[int]) -> float:

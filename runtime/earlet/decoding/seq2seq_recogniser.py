@@ -74,6 +74,7 @@ class Seq2SeqRecogniser:
         self._seq2seq.task_ids(options.task)
         if options.initial_prompt is not None and not self.max_previous:
             raise InputError("initial_prompt: this network cannot be told what was said before")
+        self.previous(options)
         if options.timestamps == "word" and not self._seq2seq.aligns:
             raise InputError("times of words: this network does not tell where it listens")
         if options.no_speech_threshold != PLAIN.no_speech_threshold and config.no_speech is None:
@@ -82,6 +83,8 @@ class Seq2SeqRecogniser:
             raise InputError("condition_on_previous_text: applies to sequential long form only")
         if options.temperatures is not None:
             _check_temperatures(options.temperatures, options.generation.do_sample)
+        if config.no_speech is None and len(self._temperatures(options)) == 1:
+            _refuse_thresholds(options)
 
     def recognise(
         self,
@@ -124,10 +127,13 @@ class Seq2SeqRecogniser:
         return Window(segments, resume_s, utterance.language, forget)
 
     def previous(self, options: TranscriptionOptions) -> Sequence[int]:
-        """The tokens of `initial_prompt`, the last `max_previous` of them."""
-        if options.initial_prompt is None:
-            return ()
-        return self._encode(f" {options.initial_prompt.strip()}")[-self.max_previous :]
+        """The tokens of `initial_prompt`, the last `max_previous` of them.
+
+        Raises:
+            InputError: when it is no text.
+        """
+        prompt = (options.initial_prompt or "").strip()
+        return self._encode(f" {prompt}")[-self.max_previous :] if prompt else ()
 
     def _listen(
         self,
@@ -222,6 +228,13 @@ def _within(piece: Piece, word: Word) -> Word:
     """The word, as far as it lies inside of its segment."""
     start_s, end_s = (min(max(s, piece.start_s), piece.end_s) for s in (word.start_s, word.end_s))
     return Word(word.text, start_s, end_s)
+
+
+def _refuse_thresholds(options: TranscriptionOptions) -> None:
+    """Whether a text is believed says only whether there is another attempt."""
+    for name in ("compression_ratio_threshold", "logprob_threshold"):
+        if getattr(options, name) != getattr(PLAIN, name):
+            raise InputError(f"{name}: applies to several temperatures; say temperature: [0, 0.4]")
 
 
 def _check_temperatures(temperatures: Sequence[float], do_sample: bool) -> None:

@@ -63,9 +63,9 @@ class Utterance:
             self.language = seq2seq.detect_language(self._encoded)
         before = [config.previous, *previous] if previous and config.previous is not None else []
         prompt = seq2seq.prompt(self._encoded, self.language, options.task, timed=timed)
-        n_prompt = len(before) + len(prompt)
-        self._limit = seq2seq.limit(self._encoded, n_prompt) - len(prefix)
-        n_positions = n_prompt + len(prefix) + max(0, self._limit)
+        self._n_prompt = len(before) + len(prompt)
+        self._limit = seq2seq.limit(self._encoded, self._n_prompt)  # tokens, the prefix's too
+        n_positions = self._n_prompt + max(self._limit, len(prefix))
         self._decoder = seq2seq.decoder(self._encoded, n_positions)
         self._n_fed = 0
         self.no_speech = 0.0
@@ -73,7 +73,8 @@ class Utterance:
             self.no_speech = seq2seq.no_speech(self._decoder, before)
             self._n_fed = len(before)
         self._prompt = [*before, *prompt, *prefix][self._n_fed :]
-        rules = (*(seq2seq.timed_rules if timed else seq2seq.rules), *options.rules)
+        # The network's own come last: those of times weigh what the others have left.
+        rules = (*options.rules, *(seq2seq.timed_rules if timed else seq2seq.rules))
         self._rules = [_after(self._prefix, rule) for rule in rules] if prefix else rules
 
     def generate(self, options: GenerationOptions) -> Hypothesis:
@@ -89,14 +90,23 @@ class Utterance:
 
     def _write(self, options: GenerationOptions) -> Hypothesis:
         """What follows the prefix."""
+        n_prefix = len(self._prefix)
+        least, most = options.lengths(self._n_prompt, self._limit)  # of the whole text
+        rest = replace(
+            options,
+            max_length=None,
+            max_new_tokens=None,
+            min_length=None,
+            min_new_tokens=max(0, least - n_prefix),
+        )
         self._decoder.rewind(self._n_fed)
         return search.generate(
             self._decoder,
             self._prompt,
             eos=self._seq2seq.config.eos,
-            limit=self._limit,
+            limit=most - n_prefix,
             rules=self._rules,
-            options=options,
+            options=rest,
             stop=_stop_in_loop,
         )
 
@@ -117,7 +127,7 @@ class Utterance:
 
     def loop(self, tokens: Sequence[int]) -> int | None:
         """How many of the text's tokens go before a loop at its end; None where there is none."""
-        n_kept = stuck(tokens, full=len(tokens) == len(self._prefix) + self._limit)
+        n_kept = stuck(tokens, full=len(tokens) == self._limit)
         return None if n_kept is None else max(n_kept, len(self._prefix))
 
     def words(self, text: Sequence[int], decode: Decode) -> list[Word]:

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from earlet.arrays import AnyArray, ByteArray
 from earlet.errors import InputError
-from earlet.files import read_plain, refuse_address
+from earlet.files import read_plain
 
 MAX_PIXELS = 50_000_000  # cameras give 8 to 50 million; decoding takes about 10 bytes for each
 MAX_SIDE = 65_535  # pixels: JPEG's own limit
@@ -153,7 +153,6 @@ def _pixels(image: Any, name: str) -> ByteArray:
 
 def _encoded(source: str | os.PathLike[str] | bytes | Any) -> tuple[str, bytes]:
     """A name for messages, and the content of the file."""
-    refuse_address(source)
     if isinstance(source, bytes):
         name, data = "the picture", source
     elif isinstance(source, str | os.PathLike):

@@ -7,7 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Literal
 
 from earlet.errors import InputError
@@ -63,7 +63,8 @@ def plan(paths: Sequence[str], out: str | None, format: Format) -> tuple[list[It
     problems: list[str] = []
     found: list[tuple[str, PurePath]] = []  # a sound, and its place in the tree under `out`
     for path in paths:
-        if path and Path(path).is_dir():
+        # Unlike Path.is_dir, it raises nothing where it may not look: what is there is tried.
+        if os.path.isdir(path):  # noqa: PTH112
             found += ((sound, PurePath(sound).relative_to(path)) for sound in _walk(path, problems))
         else:
             found.append((path, PurePath(PurePath(path).name)))

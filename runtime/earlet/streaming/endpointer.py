@@ -26,6 +26,7 @@ MAX_SPEECH_S = 600.0  # seconds of sound that an open segment may keep in memory
 # borders are 0.2 s from where the sound gets loud and 0.25 s from where the files of LibriSpeech
 # begin and end, medians in quiet and in noise (tests/tasks/test_speech_recognition.py).
 MARGIN_S = 0.2
+ROUND_DIGITS = 3  # of times in seconds: a millisecond is finer than any network
 
 Ending = Literal["silence", "long silence", "length", "end of stream"]
 
@@ -87,7 +88,7 @@ def borders(speech: Span, within: Span, sample_rate: int) -> tuple[float, float]
     """
     margin = round(MARGIN_S * sample_rate)
     start, end = max(within.start, speech.start - margin), min(within.end, speech.end + margin)
-    return round(start / sample_rate, 3), round(end / sample_rate, 3)
+    return round(start / sample_rate, ROUND_DIGITS), round(end / sample_rate, ROUND_DIGITS)
 
 
 class Endpoint(NamedTuple):
@@ -124,7 +125,11 @@ class Endpointer:
     """Probabilities in, segments of speech out, as soon as their end is certain."""
 
     def __init__(self, config: EndpointConfig, window_samples: int, sample_rate: int) -> None:
-        """A probability is that of a window of `window_samples`."""
+        """A probability is that of a window of `window_samples`.
+
+        Raises:
+            InputError: when max_speech_s has no room for the padding and two windows.
+        """
         self._config = config
         self._window = window_samples
         samples_per_ms = sample_rate / 1000
@@ -136,6 +141,11 @@ class Endpointer:
         self._max_silence = None if longest_ms is None else longest_ms * samples_per_ms
         # Both paddings count, so that a segment with them is still no longer than allowed.
         self._max_windows = int((config.max_speech_s * sample_rate - 2 * self._pad) // self._window)
+        if self._max_windows < 2:  # a cut needs a half to look for its place in
+            raise InputError(
+                f"need max_speech_s with room for {config.speech_pad_ms} ms of padding at both "
+                f"ends and two windows of {window_samples} samples, got {config.max_speech_s:g}"
+            )
         self.reset()
 
     def push(self, probability: float) -> Endpoint | None:
@@ -222,14 +232,16 @@ class Endpointer:
         half = self._max_windows // 2
         quietest = half + int(np.argmin(segment.probabilities[half:]))
         at = segment.start + quietest
-        since = None if segment.silence_since is None else max(at, segment.silence_since)
-        self._segment = _Segment(
-            start=at,
-            silence_since=since,
-            certain_until=max(at, segment.certain_until),
-            probabilities=segment.probabilities[quietest:],
-            continues=True,
-        )
+        since = segment.silence_since
+        self._segment = None
+        if since is None or since > at:  # else it was cut in its last pause, and no speech is left
+            self._segment = _Segment(
+                start=at,
+                silence_since=since,
+                certain_until=max(at, segment.certain_until),
+                probabilities=segment.probabilities[quietest:],
+                continues=True,
+            )
         return self._endpoint(segment, at, 0, "length")
 
     def _endpoint(self, segment: _Segment, end: int, padding: int, ending: Ending) -> Endpoint:

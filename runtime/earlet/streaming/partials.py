@@ -4,34 +4,24 @@
         every INTERVAL_S: the open utterance so far -> recogniser -> Agreement -> Partial
         where one ends:   all of it                 -> recogniser               -> Final
 
-A word that successive decodes agree on is promised, and never withdrawn: LocalAgreement of
-Macháček, Dabre and Bojar, "Turning Whisper into Real-Time Transcription System", 2023, but that the
-network has to be certain of it, too. The next decodes are told to begin with what is promised. The
-final one is free, so that it is what a file would have given; only if it breaks a promise, it is
-made again and told as well.
+What is promised (`agreement.py`) is never withdrawn: the next decodes are told to begin with it.
+The final one is free, so that it is what a file would have given; only if it breaks a promise, it
+is made again and told as well.
 """
 
-import math
-import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import takewhile
 from typing import NamedTuple
 
 from earlet.arrays import FloatArray
 from earlet.decoding.generation.options import GREEDY
-from earlet.decoding.recogniser import PLAIN, Recogniser, Segment, TranscriptionOptions
+from earlet.decoding.recogniser import PLAIN, Recogniser, Segment, TranscriptionOptions, Word
 from earlet.results import Partial, Timestamp
+from earlet.streaming.agreement import Agreement
 from earlet.streaming.endpointer import Span, borders
 from earlet.streaming.vad import Utterance, UtteranceStream
 
 INTERVAL_S = 0.5  # seconds of the stream between two decodes of the open utterance
-# How likely a promised token may be wrong, were the decodes that agree on it independent of each
-# other. With Moonshine tiny 6 of 52 finals have other words than offline (benchmarks/live.py). At
-# 0.1 it is 11 of them, with half as many promises again; at 0.0005 5, with a fifth fewer promises.
-MAX_DOUBT = 0.005
-
-Text = Callable[[Sequence[int]], str]  # what tokens stand for
 
 
 class Final(NamedTuple):
@@ -39,43 +29,6 @@ class Final(NamedTuple):
 
     utterance: Utterance
     segments: list[Segment]
-
-
-class Agreement:
-    """The tokens of whole words that successive decodes agree on and are certain of.
-
-    >>> agreement.add((the, cat, sat, on), certain)
-    >>> agreement.add((the, cat, sat, once, more), certain)
-    >>> agreement.promised
-    (the, cat)
-
-    It takes two decodes, and more where the network hesitates: doubts of each multiply. Of the
-    words that all have the last is held back, for it may go on: "sat" becomes "Saturday". Where a
-    language is written without spaces, all is one word, and nothing is promised.
-    """
-
-    def __init__(self, text: Text) -> None:
-        self.promised: tuple[int, ...] = ()
-        self._last: Sequence[int] = ()
-        self._doubts: list[float] = []  # of each of the last tokens
-        self._text = text
-
-    def add(self, tokens: Sequence[int], logprobs: Sequence[float]) -> None:
-        """The next decode, which begins with what is promised, and how likely each token was."""
-        n_same = _n_until(a != b for a, b in zip(tokens, self._last, strict=False))
-        before = self._doubts[:n_same] + [1.0] * (len(tokens) - n_same)
-        self._doubts = [
-            doubt * (1 - math.exp(logprob)) for doubt, logprob in zip(before, logprobs, strict=True)
-        ]
-        self._last = tokens
-        n_certain = _n_until(doubt > MAX_DOUBT for doubt in self._doubts)
-        for end in range(min(n_certain, n_same - 1), len(self.promised), -1):
-            if self._n_words(tokens[:end]) < self._n_words(tokens[: end + 1]):
-                self.promised = tuple(tokens[:end])
-                return
-
-    def _n_words(self, tokens: Sequence[int]) -> int:
-        return len(self._text(tokens).split())
 
 
 class LiveTranscriber:
@@ -180,7 +133,8 @@ class LiveTranscriber:
         # It believes by now that nobody spoke, or that the promise was a loop.
         end_s = len(utterance.waveform) / self._utterances.sample_rate
         text = self._recogniser.text(promised)
-        return [Segment(text=text, tokens=promised, start_s=0.0, end_s=end_s)]
+        words = (Word(text, 0.0, end_s),) if self._options.timestamps == "word" else ()
+        return [Segment(text=text, tokens=promised, start_s=0.0, end_s=end_s, words=words)]
 
     def _timestamp(self, speech: Span, within: Span) -> Timestamp:
         return borders(speech, within, self._utterances.sample_rate)
@@ -193,8 +147,3 @@ def _tokens(segments: Sequence[Segment]) -> tuple[int, ...]:
 def _logprobs(segments: Sequence[Segment]) -> tuple[float, ...]:
     """Of each token."""
     return tuple(logprob for s in segments for logprob in s.logprobs[: len(s.tokens)])
-
-
-def _n_until(found: Iterable[bool]) -> int:
-    """How many come before the first that is true."""
-    return sum(1 for _ in takewhile(operator.not_, found))

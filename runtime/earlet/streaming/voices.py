@@ -17,7 +17,7 @@ MAX_SPANS = 256  # of those that segments may still come for: a window of 30 s h
 class Voices:
     """Samples in; then it tells of segments, which come in order, whether anybody speaks in them.
 
-    It is to have heard all of a segment, and the pause after it or the end of the stream.
+    It is to have heard all of a segment. Speech that goes on counts as soon as it is certain.
     """
 
     def __init__(self, utterances: UtteranceStream) -> None:

@@ -49,5 +49,9 @@ def with_parameters(
     return replace(
         options,
         generation=GenerationOptions.from_mapping(others),
-        **{_NAMES.get(name, name): getattr(fallback, name) for name in asked},
+        **{
+            _NAMES.get(name, name): value
+            for name in asked
+            if (value := getattr(fallback, name)) is not None
+        },
     )

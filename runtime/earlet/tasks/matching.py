@@ -1,11 +1,10 @@
 """Which of the sentences that may be said was said, if any: commands without training.
 
-    audio -> the stretch in which somebody speaks (voice activity)
-          -> `decoding/phrases/matching.py` -> Match
+audio -> the stretch in which somebody speaks (voice activity)
+      -> `decoding/phrases/matching.py` -> Match
 """
 
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +16,7 @@ from earlet.decoding.recogniser import Recogniser
 from earlet.decoding.seq2seq_recogniser import Seq2SeqRecogniser
 from earlet.errors import InputError
 from earlet.results import Match
+from earlet.schema import convert
 from earlet.tasks.sound import AudioInput, stream
 from earlet.tasks.voice_activity import VoiceActivityDetection
 
@@ -72,7 +72,13 @@ class Matcher:
                 "match: expected an encoder-decoder bundle such as moonshine-tiny-en; whole texts "
                 "are not scored with a CTC network"
             )
-        grammar = self._compiled(recogniser, candidates, slots)
+        candidates = convert(tuple[str, ...], candidates, "candidates", InputError)
+        lists = convert(
+            Mapping[str, tuple[str, ...]], {} if slots is None else slots, "slots", InputError
+        )
+        language = convert(str | None, language, "language", InputError)
+        threshold = convert(float | None, threshold, "threshold", InputError)
+        grammar = self._compiled(recogniser, candidates, lists)
         speech = self._speech(audio, sampling_rate)
         heard = recogniser.match(
             speech, grammar, language, THRESHOLD if threshold is None else threshold
@@ -86,11 +92,11 @@ class Matcher:
         self,
         recogniser: Seq2SeqRecogniser,
         candidates: Sequence[str],
-        slots: Mapping[str, Sequence[str]] | None,
+        slots: Mapping[str, Sequence[str]],
     ) -> Grammar:
-        if self._asked is None or self._asked != (candidates, slots):
-            self._grammar = Grammar(candidates, {} if slots is None else slots, recogniser.speller)
-            self._asked = deepcopy((candidates, slots))
+        if self._asked != (candidates, slots):
+            self._grammar = Grammar(candidates, slots, recogniser.speller)
+            self._asked = candidates, slots
         return self._grammar
 
     def _speech(self, audio: AudioInput, sampling_rate: int | None) -> FloatArray:

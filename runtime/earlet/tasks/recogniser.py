@@ -64,14 +64,17 @@ def recogniser(
 def _ctc(bundle: Bundle, front_end: features.Features, threads: int) -> Ctc:
     config = bundle.section("decoding", CtcConfig)
     inputs = tensor(bundle.manifest.input)
-    network = bundle.open_session("network", threads, inputs=inputs, outputs={"logits": 3})
+    network = bundle.open_session(
+        "network", threads, inputs=inputs, outputs={"logits": 3}, lengths_vary=True
+    )
     return Ctc(config, front_end, network)
 
 
 def _seq2seq(bundle: Bundle, front_end: features.Features, threads: int) -> Seq2Seq:
     config = bundle.section("decoding", Seq2SeqConfig)
-    encoder = bundle.open_session("encoder", threads, inputs=tensor(bundle.manifest.input))
-    decoder = bundle.open_session("decoder", threads)
+    inputs = tensor(bundle.manifest.input)
+    encoder = bundle.open_session("encoder", threads, inputs=inputs, lengths_vary=True)
+    decoder = bundle.open_session("decoder", threads, lengths_vary=True)
     try:
         return Seq2Seq(config, front_end, encoder, decoder)
     except BundleError as problem:  # which knows networks and their ids, and no files

@@ -15,7 +15,6 @@ from earlet.arrays import AnyArray, FloatArray, as_waveform
 from earlet.audio.file import AudioFile, Source
 from earlet.audio.resample import MAX_RATE_HZ, MIN_RATE_HZ, Resampler
 from earlet.errors import InputError
-from earlet.files import refuse_address
 
 AudioInput = str | os.PathLike[str] | bytes | BinaryIO | AnyArray
 Chunks = Iterable[npt.ArrayLike]  # mono, already at the network's rate
@@ -53,7 +52,6 @@ def stream(
     elif _is_file(source):
         if sampling_rate is not None:
             raise InputError("sampling_rate belongs to an array of samples; a file brings its own")
-        refuse_address(source)
         with AudioFile(source, sample_rate) as file:
             yield from file
     elif isinstance(source, Iterable):
@@ -63,6 +61,11 @@ def stream(
             )
         n_read = 0
         for chunk in source:
+            if np.isscalar(chunk):  # of a list of samples, of a bytearray, or a key of a mapping
+                raise InputError(
+                    f"expected chunks of samples, got {type(chunk).__name__}; samples come as an "
+                    "array with its sampling_rate, an encoded file as bytes"
+                )
             waveform = as_waveform(chunk, "the stream", n_read)
             n_read += len(waveform)
             yield waveform

@@ -19,10 +19,7 @@ from earlet import features
 from earlet.arrays import FloatArray
 from earlet.bundle import Bundle
 from earlet.decoding.ctc_recogniser import CtcRecogniser
-from earlet.decoding.generation.rules import LogitRule
-from earlet.decoding.phrases.hotwords import hotwords as bonus
-from earlet.decoding.phrases.hotwords import read_hotwords
-from earlet.decoding.recogniser import Segment, Timestamps, TranscriptionOptions, Word
+from earlet.decoding.recogniser import Segment, TranscriptionOptions, Word
 from earlet.decoding.seq2seq_recogniser import Seq2SeqRecogniser
 from earlet.errors import InputError
 from earlet.results import Chunk, Partial, Transcript
@@ -32,14 +29,13 @@ from earlet.streaming.partials import Final, LiveTranscriber
 from earlet.streaming.vad import Utterance
 from earlet.streaming.voices import Voices
 from earlet.tasks.batch import each
-from earlet.tasks.generation_parameters import with_parameters
 from earlet.tasks.matching import Matcher
 from earlet.tasks.recogniser import recogniser
 from earlet.tasks.sound import AudioInput, Chunks, stream
 from earlet.tasks.trace import Trace
+from earlet.tasks.transcription_options import ReturnTimestamps, transcription_options
 from earlet.tasks.voice_activity import VoiceActivityDetection
 
-ReturnTimestamps = bool | Literal["word"]
 LongFormKind = Literal["vad", "sequential"]
 MAX_BACKLOG_S = 0.25  # seconds of sound that wait in the source: partial results must wait, too
 ROUND_DIGITS = 3  # of times in seconds: a millisecond is finer than any network
@@ -142,8 +138,14 @@ class SpeechRecognition:
         Raises:
             InputError: when the audio cannot be used, or the network has no use for an option.
         """
-        options = self._options(
-            return_timestamps, generation_parameters, language, task, initial_prompt, hotwords
+        options = transcription_options(
+            self._recogniser,
+            return_timestamps=return_timestamps,
+            generation_parameters=generation_parameters,
+            language=language,
+            task=task,
+            initial_prompt=initial_prompt,
+            hotwords=hotwords,
         )
 
         def answer(item: AudioInput) -> Transcript:
@@ -178,8 +180,14 @@ class SpeechRecognition:
         while somebody speaks, as a `Partial`; they get rarer where the device is too slow. All
         else is as for `__call__`.
         """
-        options = self._options(
-            return_timestamps, generation_parameters, language, task, initial_prompt, hotwords
+        options = transcription_options(
+            self._recogniser,
+            return_timestamps=return_timestamps,
+            generation_parameters=generation_parameters,
+            language=language,
+            task=task,
+            initial_prompt=initial_prompt,
+            hotwords=hotwords,
         )
         chunks = stream(source, sampling_rate, self.sample_rate)
         if partials:
@@ -213,32 +221,6 @@ class SpeechRecognition:
             logprobs,
             " ".join(segment.text for segment in segments),
         )
-
-    def _options(
-        self,
-        return_timestamps: ReturnTimestamps,
-        generation_parameters: Mapping[str, object] | None,
-        language: str | None,
-        task: str,
-        initial_prompt: str | None,
-        hotwords: Sequence[str],
-    ) -> TranscriptionOptions:
-        options = TranscriptionOptions(
-            language=language,
-            task=task,
-            initial_prompt=initial_prompt,
-            timestamps=_timestamps(return_timestamps),
-            rules=(self._bonus(hotwords),) if hotwords else (),
-        )
-        return with_parameters(options, generation_parameters or {})
-
-    def _bonus(self, hotwords: Sequence[str]) -> LogitRule:
-        """Raises InputError for words that cannot be used."""
-        if isinstance(hotwords, str):
-            raise InputError(f"hotwords: expected a list of words, got the text {hotwords!r:.60}")
-        if not isinstance(self._recogniser, Seq2SeqRecogniser):
-            raise InputError("hotwords: expected an encoder-decoder bundle; a CTC one takes none")
-        return bonus(read_hotwords("\n".join(hotwords), "hotwords"), self._recogniser.speller)
 
     def _segments(
         self, chunks: Iterator[FloatArray], options: TranscriptionOptions, long_form: LongFormKind
@@ -312,14 +294,6 @@ class SpeechRecognition:
             yield from filter(voices.in_segment, windows.push(chunk))
         voices.flush()
         yield from filter(voices.in_segment, windows.flush())
-
-
-def _timestamps(asked: ReturnTimestamps) -> Timestamps:
-    if asked == "word":
-        return "word"
-    if not isinstance(asked, bool):
-        raise InputError(f"return_timestamps: expected True, False or 'word', got {asked!r}")
-    return "segment" if asked else "none"
 
 
 def _utterance(segments: Sequence[Segment], utterance: Utterance, rate: int) -> Segment:

@@ -142,13 +142,6 @@ def test_a_text_that_is_stopped_costs_no_more_steps(toy: Any) -> None:
     assert toy.network.n_fed == 5  # the prompt's one, and four of five
 
 
-def test_log_probabilities_may_be_left_out(toy: Any) -> None:
-    for options in ({}, {"do_sample": True, "seed": 0}):
-        without = toy.write(options, logprobs=False)
-        assert without.tokens == toy.write(options).tokens
-        assert without.logprobs == ()
-
-
 def test_without_the_cache_everything_is_fed_again(toy: Any) -> None:
     text = toy.write({"use_cache": False, "min_new_tokens": 6, "max_new_tokens": 6}, [0, 7])
     assert len(text.tokens) == 6

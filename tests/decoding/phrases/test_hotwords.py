@@ -116,6 +116,13 @@ def test_the_line_that_cannot_be_used_is_named(text: str, message: str) -> None:
         read_hotwords(text, "words.txt")
 
 
+def test_an_endless_line_is_refused_before_it_is_taken_apart() -> None:
+    with pytest.raises(
+        InputError, match="words, line 2: expected at most 1000 characters, got 1001"
+    ):
+        read_hotwords(f"a\n{'b' * 1_001}", "words")
+
+
 def test_a_word_that_cannot_be_written_or_is_endless_is_refused() -> None:
     with pytest.raises(InputError, match="the network cannot write 'a b', only 'ab'"):
         hotwords([Hotword("a b")], SPELLER)

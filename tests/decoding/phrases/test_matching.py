@@ -13,6 +13,8 @@ from earlet.decoding.phrases import matching
 from earlet.decoding.phrases.grammar import Grammar
 from earlet.decoding.phrases.matching import Search, prepare
 from earlet.decoding.phrases.spelling import Speller
+from earlet.decoding.seq2seq import Seq2Seq, Seq2SeqConfig
+from earlet.features.waveform import Waveform, WaveformConfig
 
 BOS, EOS = 1, 2
 LETTERS = {char: i for i, char in enumerate("abcdeABCDE.,!?|", start=3)}
@@ -132,7 +134,7 @@ def test_a_beginning_that_is_too_improbable_is_given_up() -> None:
 def test_a_walk_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(matching, "MAX_STEPS", 7)
     walk = search(Network(0))
-    assert walk([BOS], [-np.inf]) is None or walk.n_steps == 7
+    walk([BOS], [-np.inf])
     assert walk.n_steps == 7
 
 
@@ -142,6 +144,27 @@ def test_sentences_that_are_longer_than_the_limit_are_not_found() -> None:
     heard = Search(grammar, decoder, eos=EOS, limit=2)([BOS], [-np.inf])
     assert heard is not None
     assert heard.sentence.text == "d"  # a space and a letter
+
+
+class Deaf:
+    """An encoder that must not be asked."""
+
+    inputs = (TensorSpec("waveform", (1, None)),)
+    outputs: tuple[TensorSpec, ...] = ()
+
+    def run(self, feeds: Mapping[str, AnyArray]) -> list[AnyArray]:
+        raise AssertionError(f"too short: {feeds}")
+
+    def bind(self, *_: object) -> Callable[[], None]:
+        raise AssertionError("an encoder runs once")
+
+
+def test_what_is_too_short_for_the_network_is_no_sentence() -> None:
+    padded = 4_000 + 100 + 4_000
+    config = Seq2SeqConfig(bos=BOS, eos=EOS, max_tokens=20, min_samples=padded + 1)
+    seq2seq = Seq2Seq(config, Waveform(WaveformConfig(sample_rate=16_000)), Deaf(), Network(0))
+    grammar = Grammar(["ab"], {}, Speller(encode, decode))
+    assert matching.match(seq2seq, np.ones(100, dtype=np.float32), grammar) is None
 
 
 def test_sound_is_made_as_loud_as_it_can_be_with_silence_around_it() -> None:

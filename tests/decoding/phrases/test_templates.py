@@ -1,7 +1,10 @@
 """What people type into a list of commands, and what they type wrongly."""
 
+import tracemalloc
+
 import pytest
 
+from earlet.decoding.phrases import templates
 from earlet.decoding.phrases.templates import MAX_CHARS, Choice, parse, read_lists
 from earlet.errors import InputError
 
@@ -66,6 +69,14 @@ def test_brackets_may_hold_brackets() -> None:
         ("{x:a|b} {x:c|d}", "a second slot 'x'"),
         ("{60..1}", "60..1: expected a range that goes up"),
         ("{1..20000}", "at most 10000 numbers"),
+        ("{1..1000000000000}", "at most 10000 numbers"),
+        ("{-5..5}", "-5..5: expected a range that goes up"),
+        ("{1.5..3}", "1.5..3: expected a range"),
+        ("{a..z}", "a..z: expected a range"),
+        ("{1...5}", "1...5: expected a range"),
+        ("{٠..٩}", "٠..٩: expected a range"),
+        ("{lamp 1..5}", "lamp 1..5: expected a range that goes up and stands alone"),
+        ("lamp 1..5", "a range stands in braces: {1..60}"),
         ("{1000000..1000001}", "to 999999 at most"),
         ("{0..9000} {0..9000}", "more than 10000 alternatives"),
         ("{" * 9 + "a|b" + "}" * 9, "more than 8 brackets"),
@@ -76,6 +87,26 @@ def test_brackets_may_hold_brackets() -> None:
 def test_what_is_wrong_is_said(template: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         parse(template, LISTS)
+
+
+def test_too_many_numbers_are_refused_before_they_are_listed() -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match="more than 10000 alternatives"):
+            parse("{" + "|".join(["0..9999"] * 1_000) + "}", {})
+        with pytest.raises(InputError, match="n: more than 100000 phrases in all lists"):
+            read_lists({"m": ["0..9999"] * 5, "n": ["0..9999"] * 1_000})
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 50e6  # bytes; all of them would be a gigabyte
+
+
+def test_lists_may_be_as_long_as_all_of_them_are_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(templates, "MAX_LISTED", 5)
+    assert len(read_lists({"a": ["1..3"], "b": ["x", "y"]})) == 2
+    with pytest.raises(InputError, match="b: more than 5 phrases in all lists"):
+        read_lists({"a": ["1..3"], "b": ["x", "y", "z"]})
 
 
 def test_a_list_that_nobody_gave_is_an_error() -> None:
@@ -91,6 +122,8 @@ def test_a_list_that_nobody_gave_is_an_error() -> None:
         ({"room": [3]}, r"slots.room\[0\]: expected a string, got 3"),
         ({"room": ["{a|b}"]}, "slots: room: expected words without brackets"),
         ({"room": ["", "hall"]}, "slots: room: expected words without brackets, got ''"),
+        ({"room": ["5..1"]}, "slots: room: 5..1: expected a range that goes up"),
+        ({"room": ["x" * 10_001]}, "slots: room: expected at most 10000 characters, got 10001"),
         (["kitchen"], "slots: expected a mapping"),
     ],
 )

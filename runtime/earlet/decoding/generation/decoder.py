@@ -60,6 +60,10 @@ class DecoderGraph:
         self.n_vocab = _width(found, LOGITS)
         self.n_hidden = _width(found, HIDDEN) if HIDDEN in found else None
         self.aligns = ATTENTION in found
+        if self.aligns and len(found[ATTENTION]) != 4:
+            raise BundleError(
+                f"{ATTENTION}: expected (1, n_heads, n_tokens, n_frames), got {found[ATTENTION]}"
+            )
 
 
 class Decoder:
@@ -131,7 +135,7 @@ class Decoder:
             array[:, :, :n_past] = other._cache[name][:, :, :n_past]
         self.rewind(n_past)
 
-    def _bind(self, n_tokens: int) -> "_Bound":
+    def _bind(self, n_tokens: int) -> _Bound:
         graph = self._graph
         token = np.zeros((1, n_tokens), dtype=np.int64)
         outputs = {LOGITS: np.empty((1, n_tokens, graph.n_vocab), dtype=np.float32)}

@@ -34,8 +34,10 @@ def log_sum_exp(logits: FloatArray) -> np.float32:
 
 
 def log_softmax(logits: FloatArray) -> FloatArray:
-    """(n_vocab,) -> (n_vocab,), logarithms of probabilities."""
-    return np.asarray(logits - log_sum_exp(logits), dtype=np.float32)
+    """Logarithms of probabilities along the last axis, of which one logit at least is finite."""
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    total = np.exp(shifted).sum(axis=-1, keepdims=True)
+    return np.asarray(shifted - np.log(total), dtype=np.float32)
 
 
 def largest(values: FloatArray, n: int) -> npt.NDArray[np.intp]:

@@ -25,6 +25,7 @@ BOOST = 1.0  # natural logarithm, of each token: most rare words found, hardly a
 MAX_BOOST = 10.0  # beyond it nothing else is written
 MAX_LINES = 10_000
 MAX_TOKENS = 50  # of a word or phrase
+MAX_CHARS = 1_000  # of a line, so that what is too long is not taken apart to find out
 
 
 class Hotword(NamedTuple):
@@ -56,6 +57,8 @@ def read_hotwords(text: str, name: str) -> list[Hotword]:
 
 
 def _entry(entry: str, where: str) -> Hotword:
+    if len(entry) > MAX_CHARS:
+        raise InputError(f"{where}: expected at most {MAX_CHARS} characters, got {len(entry)}")
     *words, last = entry.split()
     if not last.startswith(":"):
         return Hotword(" ".join([*words, last]))

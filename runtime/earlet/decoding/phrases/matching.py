@@ -66,7 +66,7 @@ class Search:
         self._limit = min(limit, MAX_TOKENS)
         self._best: Heard | None = None
         self._floors = np.zeros(1)
-        self.n_steps = 0
+        self.n_steps = 0  # of the decoder, in the last walk
 
     def __call__(self, prompt: Sequence[int], floors: Sequence[float]) -> Heard | None:
         """The best sentence after `prompt`, and None where there is none.
@@ -129,7 +129,7 @@ def match(
     if not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
         raise InputError(f"threshold: expected 0 to 1, got {threshold!r}")
     sound = prepare(waveform, seq2seq.sample_rate)
-    if sound is None:
+    if sound is None or len(sound) < seq2seq.config.min_samples:
         return None
     encoded = seq2seq.encode(sound)
     prompt = seq2seq.prompt(encoded, language)
@@ -141,7 +141,7 @@ def match(
     )
     decoder.rewind(0)
     own_logprobs = np.cumsum([0.0, *own.logprobs])
-    floors = [
+    floors = [  # by tokens, of which each word has one at least: none is too high
         logprob + middle(max(1, n)) + _logit(threshold) - CATCH_UP
         for n, logprob in enumerate(own_logprobs)
     ]

@@ -43,6 +43,10 @@ class Speller:
             yield self.tokens(first + text[1:])
 
     def words(self, word: str) -> Iterator[tuple[int, ...]]:
-        """The spellings of a word inside a sentence or at its end."""
-        for mark in MARKS:
-            yield from self.spellings(word + mark)
+        """The spellings of a word inside a sentence or at its end.
+
+        One in capitals, "GO", may be typed so without being written so.
+        """
+        cases = (word, word.lower()) if word.isupper() else (word,)
+        written = (case + mark for case in cases for mark in MARKS)
+        yield from dict.fromkeys(tokens for text in written for tokens in self.spellings(text))

@@ -12,8 +12,9 @@ word is not part of it.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from earlet import schema
 from earlet.decoding.phrases.spoken_numbers import MAX_NUMBER
@@ -22,12 +23,14 @@ from earlet.errors import InputError
 MAX_CHARS = 10_000  # of a template: what takes ten minutes to say
 MAX_DEPTH = 8  # brackets inside one another
 MAX_PHRASES = 10_000  # of all choices of a template, the numbers of its ranges among them
+MAX_LISTED = 100_000  # of all lists together; as many states a grammar may have
 CLOSING = {"{": "}", "[": "]"}
 _PUNCTUATION = ".,;:!?"
 _PIECE = re.compile(r"\s*([{}\[\]|]|[^\s{}\[\]|]+)")
 _LIST = re.compile(r"\s*\{\s*(?:([^\W\d]\w*)\s*:)?\s*([^\W\d]\w*)\s*\}")
 _NAME = re.compile(r"\s*([^\W\d]\w*)\s*:")
 _RANGE = re.compile(r"([0-9]{1,9})\.\.([0-9]{1,9})")
+_DOTS = ".."  # of a range; in no word
 
 
 @dataclass(frozen=True)
@@ -49,15 +52,29 @@ def read_lists(slots: Mapping[str, object]) -> Lists:
         InputError: with the name of the list, and the reason.
     """
     texts = schema.convert(Mapping[str, tuple[str, ...]], slots, "slots", InputError)
-    return {name: tuple(_read_list(name, values)) for name, values in texts.items()}
+    lists: dict[str, tuple[Phrase, ...]] = {}
+    room = MAX_LISTED
+    for name, values in texts.items():
+        lists[name] = tuple(islice(_read_list(name, values), room + 1))
+        room -= len(lists[name])
+        if room < 0:
+            raise InputError(f"slots: {name}: more than {MAX_LISTED} phrases in all lists")
+    return lists
 
 
 def _read_list(name: str, values: tuple[str, ...]) -> Iterator[Phrase]:
     for value in values:
+        if len(value) > MAX_CHARS:
+            raise InputError(
+                f"slots: {name}: expected at most {MAX_CHARS} characters, got {len(value)}"
+            )
         words = tuple(filter(None, (word.rstrip(_PUNCTUATION) for word in value.split())))
         if not words or any(char in "{}[]|" for char in value):
             raise InputError(f"slots: {name}: expected words without brackets, got {value!r:.60}")
-        yield from _numbers(words)
+        try:
+            yield from _numbers(words)
+        except InputError as problem:
+            raise InputError(f"slots: {name}: {problem}") from None
     if not values:
         raise InputError(f"slots: {name}: the list is empty")
 
@@ -78,6 +95,8 @@ def parse(template: str, lists: Lists) -> Phrase:
         raise parser.error(f"{piece!r} without a bracket that it belongs to")
     if _may_be_silent(phrase):
         raise InputError("all of it may be left out" if phrase else "there is no word in it")
+    if _has_range(phrase):
+        raise InputError("a range stands in braces: {1..60}")
     return phrase
 
 
@@ -120,11 +139,11 @@ class _Parser:
         if found := _LIST.match(self._template, self._at):
             choice = Choice(self._list(found[2]), self._slot(found[1] or found[2]))
             self._at = found.end()
-            return self._counted(choice)
+            return choice
         start = self._at
         self._take()
         slot = self._slot(self._name()) if bracket == "{" else None
-        phrases = [*self._alternative(depth)]
+        phrases = self._alternative(depth)
         while self.peek() == "|":
             self._take()
             phrases += self._alternative(depth)
@@ -132,25 +151,27 @@ class _Parser:
             self._at = start
             raise self.error(f"{bracket!r} without its {CLOSING[bracket]!r}")
         self._take()
-        return self._counted(Choice((*phrases, ()) if bracket == "[" else tuple(phrases), slot))
+        return Choice((*phrases, ()) if bracket == "[" else tuple(phrases), slot)
 
-    def _counted(self, choice: Choice) -> Choice:
-        self._n_phrases += len(choice.phrases)
+    def _count(self, phrases: Sequence[Phrase]) -> None:
+        self._n_phrases += len(phrases)
         if self._n_phrases > MAX_PHRASES:
             raise InputError(f"more than {MAX_PHRASES} alternatives")
-        return choice
 
-    def _alternative(self, depth: int) -> Iterator[Phrase]:
-        """What stands between two bars: a phrase, or a range."""
+    def _alternative(self, depth: int) -> list[Phrase]:
+        """What stands between two bars: a phrase, or the numbers of a range."""
         phrase = self.phrase(depth)
         if _may_be_silent(phrase):
             raise self.error("an empty alternative before it; what may be left out stands in [ ]")
-        return _numbers(phrase)
+        phrases = [*_numbers(phrase)]
+        self._count(phrases)  # each by itself: many ranges would be listed in vain
+        return phrases
 
     def _list(self, name: str) -> tuple[Phrase, ...]:
         if name not in self._lists:
             known = schema.nearest(name, self._lists) if self._lists else "; there are none"
             raise self.error(f"there is no list {name!r} in slots{known}")
+        self._count(self._lists[name])
         return self._lists[name]
 
     def _name(self) -> str | None:
@@ -177,19 +198,24 @@ class _Parser:
 
 def _numbers(phrase: Phrase) -> Iterator[Phrase]:
     """As many phrases as a range has numbers; any other phrase is itself."""
-    word = phrase[0] if len(phrase) == 1 else None
-    found = _RANGE.fullmatch(word) if isinstance(word, str) else None
-    if not found:
+    if not _has_range(phrase):
         yield phrase
         return
-    first, last = int(found[1]), int(found[2])
+    word = phrase[0] if len(phrase) == 1 else ""
+    found = _RANGE.fullmatch(word) if isinstance(word, str) else None
+    first, last = (int(found[1]), int(found[2])) if found else (1, 0)
     if not first <= last <= MAX_NUMBER or last - first >= MAX_PHRASES:
+        shown = " ".join(item for item in phrase if isinstance(item, str))
         raise InputError(
-            f"{word}: expected a range that goes up, of at most {MAX_PHRASES} numbers, "
-            f"to {MAX_NUMBER} at most"
+            f"{shown:.60}: expected a range that goes up and stands alone, as 1..60, "
+            f"of at most {MAX_PHRASES} numbers, to {MAX_NUMBER} at most"
         )
     for number in range(first, last + 1):
         yield (str(number),)
+
+
+def _has_range(phrase: Phrase) -> bool:
+    return any(isinstance(item, str) and _DOTS in item for item in phrase)
 
 
 def _may_be_silent(phrase: Phrase) -> bool:
