@@ -36,7 +36,15 @@ PHRASES = ["go {left|right} {one|five|eight|zero}", "{up|down} {zero|five} {zero
 SIZES = (2, 5, 10, 35)  # of sets of words that may be said
 CLIPS = 12  # of each word
 N_PHRASES = 60  # of each kind
+N_SPEAKERS = 60  # among whom the one who says a phrase is looked for
+N_UTTERANCES = 40  # of read speech, and of orders
 LONGEST_S = 25.0  # of an utterance
+PIECE_S = 1.5  # of read speech and of noise: about what a command takes
+NOISE_STEP_S = 3.0  # from one piece of noise to the next
+LEVEL = 0.05  # RMS of each word of a phrase
+FRAME = 160  # samples in which loudness is measured: 10 ms
+QUIET_DB = -25  # below the loudest frame
+SEEDS = {"train": 5, "val": 3}  # any
 THRESHOLDS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9)
 
 
@@ -76,7 +84,7 @@ class Clips:
     def phrase(self, words: Sequence[str]) -> FloatArray:
         """Words of one speaker, as far as it has them, with short pauses between."""
         speaker = max(
-            self._rng.sample(sorted(self._speakers), 60),
+            self._rng.sample(sorted(self._speakers), N_SPEAKERS),
             key=lambda name: len(self._speakers[name].keys() & set(words)),
         )
         parts = []
@@ -84,7 +92,7 @@ class Clips:
             path = self._speakers[speaker].get(word) or self._rng.choice(self.words[word])
             clip = spoken(read(path))
             pause = np.zeros(round(self._rng.uniform(0.05, 0.2) * SAMPLE_RATE), dtype=np.float32)
-            parts += [clip * np.float32(0.05 / (clip.std() + 1e-6)), pause]
+            parts += [clip * np.float32(LEVEL / (clip.std() + 1e-6)), pause]
         return np.concatenate(parts)
 
 
@@ -121,37 +129,37 @@ def phrases(clips: Clips, rng: random.Random) -> Iterator[Trial]:
         yield Trial("phrases, one word another", clips.phrase(wrong), PHRASES, None)
 
 
-def others(data: Path, split: str, rng: random.Random) -> Iterator[tuple[str, FloatArray]]:
+def no_commands(data: Path, split: str, rng: random.Random) -> Iterator[tuple[str, FloatArray]]:
     """What is no command at all."""
+    piece = round(PIECE_S * SAMPLE_RATE)
     folder = "negatives/librispeech" if split == "train" else "speech/librispeech-test-other"
-    for path in sorted((data / folder).glob("*.flac"))[:40]:
+    for path in sorted((data / folder).glob("*.flac"))[:N_UTTERANCES]:
         waveform = read(path)[: round(LONGEST_S * SAMPLE_RATE)]
         yield "read speech", waveform
-        length = round(1.5 * SAMPLE_RATE)
-        start = rng.randrange(max(1, len(waveform) - length))
-        yield "1.5 s of read speech", waveform[start : start + length]
+        start = rng.randrange(max(1, len(waveform) - piece))
+        yield f"{PIECE_S:g} s of read speech", waveform[start : start + piece]
     with (data / "negatives" / "manifest.tsv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
     groups = sorted({row["speaker_group"] for row in rows})
     mine = groups[::2] if split == "train" else groups[1::2]
-    for row in [row for row in rows if row["speaker_group"] in mine][:40]:
+    for row in [row for row in rows if row["speaker_group"] in mine][:N_UTTERANCES]:
         path = data / "negatives" / row["path"]
         yield "orders", read(path)[: round(LONGEST_S * SAMPLE_RATE)]
     for path in sorted((data / "commands" / "gsc-subset" / "noise").glob("*.flac")):
         waveform = read(path)
         half = len(waveform) // 2
         waveform = waveform[:half] if split == "train" else waveform[half:]
-        for start in range(0, len(waveform) - SAMPLE_RATE, 3 * SAMPLE_RATE):
-            yield "noise", waveform[start : start + round(1.5 * SAMPLE_RATE)]
+        for start in range(0, len(waveform) - SAMPLE_RATE, round(NOISE_STEP_S * SAMPLE_RATE)):
+            yield "noise", waveform[start : start + piece]
 
 
-def trials(data: Path, split: str, seed: int) -> Iterator[Trial]:
+def trials(data: Path, split: str) -> Iterator[Trial]:
     """All that is measured on one half of the data."""
-    rng = random.Random(seed)  # noqa: S311
+    rng = random.Random(SEEDS[split])  # noqa: S311
     clips = Clips(data / "commands" / "gsc-subset", split, rng)
     yield from single_words(clips, rng)
     yield from phrases(clips, rng)
-    for kind, waveform in others(data, split, rng):
+    for kind, waveform in no_commands(data, split, rng):
         yield Trial(f"phrases, {kind}", waveform, PHRASES, None)
         for size in SIZES:
             words = rng.sample(sorted(clips.words), min(size, len(clips.words)))
@@ -204,13 +212,13 @@ def fit(outcomes: Sequence[Outcome]) -> tuple[float, float]:
 
 
 def spoken(waveform: FloatArray) -> FloatArray:
-    """A clip without the quiet before and after: what is 25 dB below its loudest 10 ms."""
-    frames = waveform[: len(waveform) // 160 * 160].reshape(-1, 160)
+    """A clip without the quiet before and after, but for 30 ms before and 50 ms after."""
+    frames = waveform[: len(waveform) // FRAME * FRAME].reshape(-1, FRAME)
     power = (frames**2).mean(axis=1)
-    (loud,) = np.nonzero(power > power.max() * 10**-2.5)
+    (loud,) = np.nonzero(power > power.max() * 10 ** (QUIET_DB / 10))
     if not len(loud):
         return waveform
-    return waveform[max(0, loud[0] - 3) * 160 : (loud[-1] + 6) * 160]
+    return waveform[max(0, loud[0] - 3) * FRAME : (loud[-1] + 6) * FRAME]
 
 
 def read(path: Path) -> FloatArray:
@@ -228,7 +236,7 @@ def main() -> None:
     arguments = parser.parse_args()
     asr = earlet.pipeline("automatic-speech-recognition", arguments.bundle)
     split = "train" if arguments.fit else "val"
-    outcomes = [measure(asr, t) for t in trials(arguments.data, split, seed=len(split))]
+    outcomes = [measure(asr, t) for t in trials(arguments.data, split)]
     sys.stdout.write("\n".join(report(outcomes)) + "\n")
     if arguments.fit:
         slope, intercept = fit(outcomes)

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from earlet.results import Chunk, Classification, Detection, Partial, Segment, Transcript
+from earlet.results import Chunk, Classification, Detection, Match, Partial, Segment, Transcript
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,10 @@ from earlet.results import Chunk, Classification, Detection, Partial, Segment, T
             '{"text": "a b", "chunks": [{"text": "a", "timestamp": [0.0, 1.0]}, '
             '{"text": "b", "timestamp": [1.5, 2.0]}]}',
         ),
+        (
+            Match("go {n}", {"n": "5"}, "go 5", 0.75),
+            '{"template": "go {n}", "slots": {"n": "5"}, "text": "go 5", "confidence": 0.75}',
+        ),
         (Segment(0.5, 1.5), '{"start_s": 0.5, "end_s": 1.5}'),
         (
             Detection("go", 0.5, 0.25, 1.0),
@@ -32,7 +36,8 @@ from earlet.results import Chunk, Classification, Detection, Partial, Segment, T
     ],
 )
 def test_a_result_is_this_json(
-    result: Classification | Chunk | Partial | Transcript | Segment | Detection, expected: str
+    result: Classification | Chunk | Partial | Transcript | Match | Segment | Detection,
+    expected: str,
 ) -> None:
     assert json.dumps(result.to_json()) == expected
 

@@ -25,8 +25,9 @@ def read_config(path: str | Path) -> ListenConfig:
     Raises:
         ConfigError: no such file, or a key that is unknown or wrong; one line that names it.
     """
+    path = Path(path)
     try:
-        with Path(path).open("rb") as file:
+        with path.open("rb") as file:
             data = file.read(schema.MAX_BYTES + 1)
         text = data.decode("utf-8")
     except OSError as problem:

@@ -5,7 +5,7 @@ The JSON is that of the Hugging Face Inference API: `label` and `score`; `text` 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 Timestamp = tuple[float, float]  # start and end, seconds
 
@@ -75,7 +75,8 @@ class Match:
     """Which of the sentences that may be said was said."""
 
     template: str  # the candidate that allows it
-    slots: Mapping[str, str]  # what stood in its braces, as the candidate writes it
+    # What stood in its braces, as the candidate writes it.
+    slots: Mapping[str, str] = field(hash=False)
     text: str  # all of it, as the candidate writes it
     confidence: float  # 0..1
 

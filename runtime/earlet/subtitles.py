@@ -13,14 +13,14 @@ MAX_PAUSE_S = 1.0  # seconds of silence that one cue stays over
 
 def cues(words: Iterable[Chunk]) -> list[Chunk]:
     """Words joined to cues of at most MAX_CUE characters and MAX_CUE_S; a longer word is alone."""
-    cues: list[Chunk] = []
+    joined: list[Chunk] = []
     for word in words:
-        if cues and _fits(cues[-1], word):
-            start_s, _ = cues[-1].timestamp
-            cues[-1] = Chunk(f"{cues[-1].text} {word.text}", (start_s, word.timestamp[1]))
+        if joined and _fits(joined[-1], word):
+            text, (start_s, _) = joined[-1].text, joined[-1].timestamp
+            joined[-1] = Chunk(f"{text} {word.text}", (start_s, word.timestamp[1]))
         else:
-            cues.append(word)
-    return cues
+            joined.append(word)
+    return joined
 
 
 def _fits(cue: Chunk, word: Chunk) -> bool:
@@ -34,18 +34,17 @@ def _fits(cue: Chunk, word: Chunk) -> bool:
 
 def srt(chunks: Iterable[Chunk]) -> str:
     """Numbered cues, times as 00:00:01,500."""
-    cues = [
+    return "\n".join(
         f"{number}\n{_span(chunk, ',')}\n{_cue_text(chunk)}\n"
         for number, chunk in enumerate(chunks, start=1)
-    ]
-    return "\n".join(cues)
+    )
 
 
 def vtt(chunks: Iterable[Chunk]) -> str:
     """WEBVTT and its cues, times as 00:00:01.500."""
     escapes = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
-    cues = [f"{_span(chunk, '.')}\n{_cue_text(chunk).translate(escapes)}\n" for chunk in chunks]
-    return "\n".join(["WEBVTT\n", *cues])
+    blocks = [f"{_span(chunk, '.')}\n{_cue_text(chunk).translate(escapes)}\n" for chunk in chunks]
+    return "\n".join(["WEBVTT\n", *blocks])
 
 
 def _span(chunk: Chunk, decimal: str) -> str:

@@ -1,9 +1,12 @@
 """Two ways to run `earlet`: as a process, and as a call."""
 
 import os
+import pty
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +34,36 @@ def run() -> Callable[..., subprocess.CompletedProcess[str]]:
         return subprocess.CompletedProcess(command, result.returncode, *streams)
 
     return run
+
+
+@pytest.fixture
+def on_terminal(
+    run: Callable[..., subprocess.CompletedProcess[str]],
+) -> Callable[..., tuple[subprocess.CompletedProcess[str], str]]:
+    """`result, drawn = on_terminal("stderr", "transcribe", path, columns=60)`: a process that has
+    a terminal as this stream, and all that it wrote there."""
+
+    def read(terminal: int) -> str:
+        written = b""
+        with suppress(OSError):  # a terminal's way to end
+            while piece := os.read(terminal, 4096):
+                written += piece
+        os.close(terminal)
+        return written.decode()
+
+    def on_terminal(
+        stream: str, *argv: str, columns: int
+    ) -> tuple[subprocess.CompletedProcess[str], str]:
+        ours, theirs = pty.openpty()
+        with ThreadPoolExecutor() as pool:
+            drawn = pool.submit(read, ours)  # meanwhile, for a terminal keeps little
+            try:
+                result = run(*argv, env={"COLUMNS": str(columns)}, **{stream: theirs})
+            finally:
+                os.close(theirs)
+        return result, drawn.result()
+
+    return on_terminal
 
 
 @pytest.fixture

@@ -7,8 +7,7 @@ import os
 import pty
 import subprocess
 import wave
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +15,11 @@ import pytest
 import soundfile
 
 import earlet
+from earlet.arrays import FloatArray
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Call = Callable[..., tuple[int, str, str]]
+OnTerminal = Callable[..., tuple[subprocess.CompletedProcess[str], str]]
 LATE_S = 0.8  # a command may be told so long after its last sound
 
 
@@ -74,11 +75,11 @@ def test_in_a_pipe_there_are_only_finals(call: Call, clip: Path) -> None:
     assert call(*PARTIALS, str(clip)) == expected
 
 
-def test_on_a_terminal_partial_results_are_drawn_over_each_other(run: Run, clip: Path) -> None:
-    ours, theirs = pty.openpty()
-    result = run(*PARTIALS, str(clip), stdout=theirs, env={"COLUMNS": "40"})
-    os.close(theirs)
-    *drawn, end = read_terminal(ours).split("\r\x1b[K")
+def test_on_a_terminal_partial_results_are_drawn_over_each_other(
+    on_terminal: OnTerminal, clip: Path
+) -> None:
+    result, written = on_terminal("stdout", *PARTIALS, str(clip), columns=40)
+    *drawn, end = written.split("\r\x1b[K")
     assert (result.returncode, result.stderr) == (0, "")
     assert len(drawn) >= 5
     assert all("\n" not in line for line in drawn)
@@ -86,16 +87,6 @@ def test_on_a_terminal_partial_results_are_drawn_over_each_other(run: Run, clip:
     assert all(len(line) - codes < 40 for line in drawn)
     assert end.count("\n") == 1
     assert " s  Mr. Quilter" in end
-
-
-def read_terminal(ours: int) -> str:
-    """All that was written to it."""
-    written = b""
-    with suppress(OSError):  # a terminal's way to end
-        while piece := os.read(ours, 4096):
-            written += piece
-    os.close(ours)
-    return written.decode()
 
 
 @pytest.mark.parametrize("bundle", ["commands-en", "vad"])
@@ -224,6 +215,34 @@ def test_a_wrong_configuration_is_one_line(
 def test_a_configuration_that_is_not_there_is_one_line(refused: Callable[..., str]) -> None:
     line = refused("listen", "--config", "nowhere.yaml")
     assert line == "nowhere.yaml: cannot be read: No such file or directory"
+
+
+def test_sound_that_was_lost_is_told_in_the_end(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Lossy:
+        """A microphone whose reader is too slow, and is interrupted."""
+
+        dropped_s = 0.0
+
+        def __init__(self, *_: object) -> None:
+            """Takes a device and a rate."""
+
+        def __enter__(self) -> "Lossy":
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            """Nothing to close."""
+
+        def __iter__(self) -> Iterator[FloatArray]:
+            yield np.zeros(16_000, dtype=np.float32)
+            self.dropped_s = 2.04
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("earlet.cli.listen.Microphone", Lossy)
+    code, out, err = call("listen", "--bundle", "vad")
+    assert (code, out) == (130, "")
+    assert err.splitlines()[1:] == ["earlet: too slow: 2.0 s of sound were lost"]
 
 
 @pytest.mark.usefixtures("no_portaudio")

@@ -1,12 +1,11 @@
 """What every command has in common: exit codes, pipes, terminals and signals."""
 
 import os
-import pty
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -186,17 +185,12 @@ sys.exit(main())
     assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, b"", b"")
 
 
-def test_progress_is_drawn_on_a_terminal_and_wiped(run: Run, clip: Path) -> None:
-    ours, theirs = pty.openpty()
-    result = run("transcribe", str(clip), stderr=theirs, env={"COLUMNS": "60"})
-    os.close(theirs)
-    drawn = b""
-    with suppress(OSError):  # a terminal's way to end
-        while piece := os.read(ours, 4096):
-            drawn += piece
-    os.close(ours)
+def test_progress_is_drawn_on_a_terminal_and_wiped(
+    on_terminal: Callable[..., tuple[subprocess.CompletedProcess[str], str]], clip: Path
+) -> None:
+    result, drawn = on_terminal("stderr", "transcribe", str(clip), columns=60)
     assert result.stdout.startswith("Mr. Quilter")
-    lines = drawn.decode().split("\r\x1b[K")
+    lines = drawn.split("\r\x1b[K")
     assert "%" in lines[1]
     assert "of 0:06" in lines[1]
     assert all(len(line) < 60 for line in lines)

@@ -235,7 +235,7 @@ def spoken_words(network: Seq2Seq, text: str, waveform: FloatArray) -> list[Word
     """The words of a text that is known, where the network hears them."""
     file = ROOT / "models" / "moonshine-tiny-en" / "tokenizer.json"
     tokenizer = tokenizers.from_json(file.read_text(encoding="utf-8"), str(file))
-    tokens = [i for i in tokenizer.encode(text).ids if i not in network.config.ids]
+    tokens = tokenizer.ids(text)
     encoded = network.encode(waveform)
     attention = network.decoder(encoded, 1).attention([network.config.bos, *tokens])
     return alignment.words(

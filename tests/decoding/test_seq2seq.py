@@ -129,6 +129,16 @@ def test_a_decoder_without_logits_is_refused() -> None:
         Seq2Seq(CONFIG, FEATURES, Encoder(), Silent())
 
 
+def test_attention_of_other_axes_is_refused() -> None:
+    class Odd(Decoder):
+        outputs = (*Decoder.outputs, TensorSpec("attention", (1, None, None)))  # type: ignore[assignment]
+
+    with pytest.raises(
+        BundleError, match=r"attention: expected \(1, n_heads, n_tokens, n_frames\)"
+    ):
+        Seq2Seq(CONFIG, FEATURES, Encoder(), Odd())
+
+
 @pytest.mark.parametrize(
     ("limits", "message"),
     [
@@ -153,7 +163,9 @@ def test_limits_and_tasks_that_cannot_be_are_refused(limits: dict[str, Any], mes
         Seq2SeqConfig(bos=1, eos=2, **limits)
 
 
-@pytest.mark.parametrize("key", ["bos", "eos", "no_timestamps", "timestamp_begin"])
+@pytest.mark.parametrize(
+    "key", ["bos", "eos", "no_timestamps", "timestamp_begin", "no_speech", "previous"]
+)
 @pytest.mark.parametrize("token", [-1, 6])
 def test_a_token_that_the_network_does_not_have_is_refused(key: str, token: int) -> None:
     config = Seq2SeqConfig(**{"bos": 1, "eos": 2, "max_tokens": 9, key: token})  # type: ignore[arg-type]

@@ -296,14 +296,14 @@ def test_rules_of_the_caller_hold() -> None:
 
 
 def test_times_are_weighed_against_what_the_callers_rules_leave() -> None:
-    # Any of ten times is less likely than `b`, all of them together are likelier.
+    # After `b`, each of ten times is less likely than `c`, and all together are likelier.
     times = dict.fromkeys(range(BEGIN + 41, BEGIN + 51), 8.0)
-    chances = {A: 20.0, B: 9.0, **times}
-    whole, _, _ = recogniser(lambda fed: {EOS: 20.0} if fed[-1] > BEGIN else chances)
+    after = {TRANSCRIBE: {BEGIN: 9.0}, BEGIN: {B: 9.0}, B: {A: 20.0, C: 9.0, **times}}
+    whole, _, _ = recogniser(lambda fed: after.get(fed[-1], {EOS: 20.0}))
     options = TranscriptionOptions(language="en", timestamps="segment", rules=(never([A]),))
     (segment,) = whole.recognise(sound(), options)
-    assert segment.tokens[-1] > BEGIN
-    assert B not in segment.tokens[2:]
+    assert segment.tokens[:2] == (BEGIN, B)
+    assert segment.tokens[2:] == (BEGIN + 41,)
 
 
 def unsure(fed: list[int]) -> Mapping[int, float]:
@@ -452,8 +452,9 @@ def test_a_prompt_that_is_no_text_is_refused_before_any_sound() -> None:
         (options(condition_on_previous_text=False), "applies to sequential long form only"),
         (options(temperatures=()), "expected 1 to 10, got 0"),
         (options(temperatures=(0.0,) * 11), "expected 1 to 10, got 11"),
-        (options(temperatures=(0.0, -0.2)), "expected 0 to 10, got -0.2"),
-        (options(temperatures=(float("nan"),)), "expected 0 to 10, got nan"),
+        (options(temperatures=(0.0, -0.2)), "expected 0, or 0.001 to 1000, got -0.2"),
+        (options(temperatures=(0.0, 1e-4)), "expected 0, or 0.001 to 1000, got 0.0001"),
+        (options(temperatures=(float("nan"),)), "expected 0, or 0.001 to 1000, got nan"),
         (
             options(temperatures=(0.0,), generation=replace(GREEDY, do_sample=True)),
             "do_sample has one already",

@@ -71,10 +71,10 @@ def test_what_was_heard_of_the_open_utterance_can_be_had() -> None:
     np.testing.assert_array_equal(stream.heard(span), waveform[slice(*span)])
 
 
-def test_an_hour_of_silence_keeps_no_samples() -> None:
+def test_of_ten_minutes_of_silence_no_samples_are_kept() -> None:
     stream = UtteranceStream(CONFIG, RATE, network)
     second = np.zeros(RATE, dtype=np.float32)
-    for _ in range(3600):
+    for _ in range(600):
         assert stream.push(second) == []
     assert sum(len(block) for block in stream._kept) <= 2 * WINDOW
 

@@ -189,5 +189,6 @@ def test_what_cannot_be_used_is_named(matcher: Matcher, spoken: dict[str, FloatA
         matcher(spoken["go"], ["go", "turn {on|}"], sampling_rate=RATE)
     with pytest.raises(InputError, match="at most 30 s; cut it at a pause"):
         matcher(np.zeros(31 * RATE, dtype=np.float32), ["go"], sampling_rate=RATE)
-    with pytest.raises(InputError, match="there is no 'de'; this network has no choice"):
-        matcher(spoken["go"], ["go"], sampling_rate=RATE, language="de")
+    for sound in (spoken["go"], np.zeros(RATE, dtype=np.float32)):
+        with pytest.raises(InputError, match="there is no 'de'; this network has no choice"):
+            matcher(sound, ["go"], sampling_rate=RATE, language="de")

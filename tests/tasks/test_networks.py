@@ -74,6 +74,38 @@ def test_a_network_with_other_inputs_or_outputs_is_refused_in_one_line(
     assert str(caught.value).isprintable()
 
 
+@pytest.mark.parametrize(
+    ("section", "change", "expected"),
+    [
+        (
+            "streaming",
+            {"speech_pad_ms": 9_000},
+            r"streaming: need 2 \* speech_pad_ms <= min_silence",
+        ),
+        ("streaming", {"max_speech_s": 0}, "streaming: need max_speech_s of 1 to 600, got 0"),
+        (
+            "streaming",
+            {"speech_pad_ms": 500, "min_silence_ms": 1_000, "max_speech_s": 1},
+            "streaming: need max_speech_s with room for 500 ms of padding",
+        ),
+        ("input", {"sample_rate": 8_000}, "streaming: vad hears 16000 Hz, and the network 8000 Hz"),
+    ],
+)
+def test_a_recogniser_that_voice_activity_cannot_cut_for_is_refused(
+    section: str, change: dict[str, object], expected: str, altered: Alter
+) -> None:
+    moonshine = MODELS / "moonshine-tiny-en"
+    changed = {**getattr(earlet.load(moonshine).manifest, section), **change}
+    with pytest.raises(BundleError, match=f"moonshine-tiny-en/bundle.yaml: {expected}"):
+        open_bundle(earlet.load(altered(moonshine, {}, **{section: changed})))
+
+
+def test_voice_activity_without_room_for_a_cut_is_refused(altered: Alter) -> None:
+    streaming = {**earlet.load(MODELS / "vad").manifest.streaming, "window_samples": 300_000}
+    with pytest.raises(BundleError, match=r"vad/bundle\.yaml: streaming: need max_speech_s with r"):
+        open_bundle(earlet.load(altered(MODELS / "vad", {}, streaming=streaming)))
+
+
 def test_a_spotter_on_padded_features_is_refused(altered: Alter) -> None:
     spotter = MODELS / "commands-en"
     streaming = {**earlet.load(spotter).manifest.streaming, "window_frames": 138}

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import earlet
-from earlet.arrays import FloatArray
+from earlet.arrays import Float64Array, FloatArray
 from earlet.errors import InputError
 from earlet.results import Chunk, Partial, Transcript
 from earlet.tasks.speech_recognition import SpeechRecognition
@@ -67,31 +67,31 @@ def test_forty_unseen_utterances_stay_within_the_promised_error_rate(
     assert errors / sum(len(words(text)) for _, text in pairs) <= 0.145
 
 
-def test_timestamps_lie_where_the_speech_is(asr: SpeechRecognition, shared_data: Path) -> None:
+@pytest.fixture(scope="module")
+def long(asr: SpeechRecognition, shared_data: Path) -> tuple[Float64Array, Float64Array]:
+    """True and found segments of a long recording, each (n, start and end) in seconds."""
     folder = shared_data / "speech" / "long"
     rows = (folder / "segments.tsv").read_text(encoding="utf-8").splitlines()[1:]
-    truth = [tuple(map(float, row.split("\t")[:2])) for row in rows]
-    transcript = asr(next(folder.glob("*.flac")), return_timestamps=True)
-    assert transcript.chunks is not None
-    for chunk in transcript.chunks:
-        start_s, end_s = chunk.timestamp
-        # Each chunk lies within one utterance and the padding around it.
-        assert any(a - 0.3 <= start_s and end_s <= b + 0.3 for a, b in truth), chunk
-    covered = sum(end_s - start_s for _, (start_s, end_s) in _spans(transcript.chunks))
-    assert covered >= 0.85 * sum(b - a for a, b in truth)
+    chunks = asr(next(folder.glob("*.flac")), return_timestamps=True).chunks
+    assert chunks is not None
+    true = np.array([row.split("\t")[:2] for row in rows], dtype=float)
+    return true, np.array([chunk.timestamp for chunk in chunks])
+
+
+def test_segments_lie_where_the_speech_is(long: tuple[Float64Array, Float64Array]) -> None:
+    true, found = long
+    for start_s, end_s in found:
+        # Each lies within one utterance and the padding around it.
+        assert any(a - 0.3 <= start_s and end_s <= b + 0.3 for a, b in true), start_s
+    assert np.diff(found).sum() >= 0.85 * np.diff(true).sum()
 
 
 def test_segments_begin_and_end_where_the_speech_does(
-    asr: SpeechRecognition, shared_data: Path
+    long: tuple[Float64Array, Float64Array],
 ) -> None:
-    folder = shared_data / "speech" / "long"
-    rows = (folder / "segments.tsv").read_text(encoding="utf-8").splitlines()[1:]
-    borders = np.array([row.split("\t")[:2] for row in rows], dtype=float)  # (n, start and end)
-    chunks = asr(next(folder.glob("*.flac")), return_timestamps=True).chunks
-    assert chunks is not None
-    found = np.array([chunk.timestamp for chunk in chunks])
+    true, found = long
     # The nearest border to each true one: an utterance may be cut at a pause within it.
-    distances = np.abs(found[None] - borders[:, None]).min(axis=1)
+    distances = np.abs(found[None] - true[:, None]).min(axis=1)
     assert np.median(distances) <= 0.3  # seconds
 
 
@@ -204,6 +204,16 @@ def test_the_words_of_finals_are_those_of_the_file(asr: SpeechRecognition) -> No
     assert [words(final.text) for final in finals] == [
         words(chunk.text) for chunk in asr.listen(RECORDING)
     ]
+
+
+def test_the_longest_text_that_was_asked_for_holds_for_partial_results(
+    asr: SpeechRecognition,
+) -> None:
+    asked = {"max_new_tokens": 3}
+    events = list(asr.listen(RECORDING, partials=True, generation_parameters=asked))
+    finals = [event for event in events if isinstance(event, Chunk)]
+    assert finals == list(asr.listen(RECORDING, generation_parameters=asked))
+    assert max(len(words(event.text)) for event in events) <= 3
 
 
 @settings(max_examples=2)

@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 import onnx
 import soundfile
-from make import BOS, EOS
+from make import BOS
 from published import FLOAT, fetch_tokenizer
 
 import earlet
@@ -37,7 +37,7 @@ from earlet_quantize.networks.encoder_decoder import Head
 from earlet_quantize.networks.moonshine_weights import from_onnx
 
 SAMPLE_RATE = 16_000  # Hz
-OFF_S = 0.1
+OFF_S = 0.1  # a word that begins farther from where it should is counted
 N_COMMANDS, N_RECORDINGS = 6, 60  # in a recording, and of these
 BEST = 15  # printed
 HOP = 160  # samples, 10 ms
@@ -132,8 +132,7 @@ class Listener:
         """What all heads attend to."""
         encoded = self._encoder.run({"waveform": recording.waveform[None]})
         decoder = Decoder(self._graph, dict(zip(self._cross, encoded, strict=True)), 1)
-        ids = self._tokenizer.encode(recording.text).ids
-        tokens = [token for token in ids if token not in (BOS, EOS)]
+        tokens = self._tokenizer.ids(recording.text)
         return Heard(recording, tokens, decoder.attention([BOS, *tokens]), self._tokenizer)
 
 

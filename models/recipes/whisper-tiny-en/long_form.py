@@ -129,14 +129,17 @@ class TheirSpectrogram(LogMel):
 
     def __call__(self, window: FloatArray) -> FloatArray:
         """The next window of the recording, (n_samples,) -> (n_frames, n_mels)."""
-        while not np.array_equal(self._samples(len(window)), window):
-            self._first += 1
+        self._first = next(
+            first
+            for first in range(self._first, len(self._frames))
+            if np.array_equal(self._samples(first, len(window)), window)
+        )
         frames = self._frames[self._first : self._first + len(window) // self.hop_length]
         n_missing = self.pad_samples // self.hop_length - len(frames)
         return np.pad(frames, ((0, n_missing), (0, 0))).astype(np.float32)
 
-    def _samples(self, n: int) -> FloatArray:
-        start = self._first * self.hop_length
+    def _samples(self, first: int, n: int) -> FloatArray:
+        start = first * self.hop_length
         return self._waveform[start : start + n]
 
 

@@ -99,7 +99,8 @@ class EncoderDecoder(GraphBuilder):
         self._keys_values_output(f"present.{i}", present, self._cache_shape(), self._cache_shape())
 
     def logits_output(self, x: str, embedding: str) -> None:
-        """End the decoder: the scores of all tokens after each of the step's (1, n_tokens, D)."""
+        """End the decoder: the scores of all tokens after each of the step's (1, n_tokens, D), and
+        as `hidden` what they are made of."""
         sizes = self._sizes
         logits = self.node("MatMul", x, embedding)
         self.output("logits", logits, np.float32, [1, "n_tokens", sizes.n_vocab])

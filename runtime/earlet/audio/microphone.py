@@ -10,6 +10,7 @@ import math
 import queue
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ class Microphone:
     def __init__(self, device: int | str | None = None, sample_rate: int = SAMPLE_RATE) -> None:
         """`device` is an index, a name or a part of one; None takes the system's default."""
         self.sample_rate = sample_rate
-        self.dropped_samples = 0  # of the device's rate, lost because the reader was slow
+        self.dropped_s = 0.0  # seconds of sound, lost because the reader was slow
         self.overflows = 0  # times that PortAudio itself reported loss
         self._device = int(device) if isinstance(device, str) and device.isdecimal() else device
         self._blocks: queue.Queue[FloatArray] = queue.Queue()
@@ -126,10 +127,9 @@ class Microphone:
                 self._blocks.put_nowait(mono)
                 return
             except queue.Full:
-                try:
-                    self.dropped_samples += len(self._blocks.get_nowait())
-                except queue.Empty:
-                    continue  # the reader was faster
+                with suppress(queue.Empty):  # the reader was faster
+                    self._blocks.get_nowait()
+                    self.dropped_s += BLOCK_S
 
 
 def devices() -> list[str]:

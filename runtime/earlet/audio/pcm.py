@@ -1,9 +1,10 @@
 """Raw PCM from a pipe: `arecord -f S16_LE -r 16000 -t raw | earlet listen --source -`."""
 
+import fcntl
 import os
 import stat
 import struct
-import sys
+import termios
 from collections.abc import Iterator
 from io import BufferedReader
 
@@ -57,11 +58,6 @@ class PcmPipe:
 
 def _n_waiting(reader: BufferedReader) -> int:
     """Bytes in a pipe."""
-    if sys.platform == "win32":
-        return 0
-    import fcntl  # neither is there on Windows
-    import termios
-
     try:
         descriptor = reader.fileno()
         if stat.S_ISREG(os.fstat(descriptor).st_mode):

@@ -13,7 +13,7 @@ from earlet.arrays import FloatArray
 from earlet.audio.file import AudioFile
 from earlet.audio.microphone import Microphone
 from earlet.audio.pcm import PcmPipe
-from earlet.cli.open_line import OpenLine
+from earlet.cli.open_line import OpenLine, drawn, n_cells
 from earlet.config import ListenConfig, read_config
 from earlet.errors import ConfigError, InputError, printable
 from earlet.results import Chunk, Detection, Partial, Segment, timed_line
@@ -62,17 +62,21 @@ def run(arguments: argparse.Namespace) -> int:
         if config.source == "mic":
             name = printable(task.bundle.manifest.name)
             print(f"listening with {name}; Ctrl-C ends", file=sys.stderr)
-        _print(listen(chunks), arguments.json)
+        try:
+            _print(listen(chunks), arguments.json)
+        finally:
+            if lost_s := getattr(chunks, "dropped_s", 0.0):
+                print(f"earlet: too slow: {lost_s:.1f} s of sound were lost", file=sys.stderr)
     return 0
 
 
 def _print(events: Iterator[Event | Partial], as_json: bool) -> None:
-    with OpenLine() as open_line:
+    with OpenLine(sys.stdout) as open_line:
         for event in events:
             if as_json:
                 print(json.dumps(event.to_json()), flush=True)
             elif isinstance(event, Partial):
-                open_line.draw(event)
+                open_line.draw(drawn(event, n_cells()))
             else:
                 open_line.wipe()
                 print(line(event), flush=True)

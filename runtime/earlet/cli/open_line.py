@@ -1,9 +1,11 @@
-"""The last line of the terminal, drawn again and again while somebody speaks."""
+"""The last line of a terminal, drawn again and again: what is being said, or how far a job is."""
 
 import shutil
-import sys
 import unicodedata
+from collections.abc import Iterable
+from itertools import accumulate, takewhile
 from types import TracebackType
+from typing import Self, TextIO
 
 from earlet.errors import printable
 from earlet.results import Partial, timed_line
@@ -15,26 +17,26 @@ OVERLAID = ("Mn", "Me")  # categories of characters that take none: accents and 
 
 
 class OpenLine:
-    """What is certain plain, the rest dim. Draws on standard output, which is a terminal."""
+    """A line of a terminal, which is free again in the end, whatever ends it."""
 
-    def __init__(self) -> None:
+    def __init__(self, terminal: TextIO) -> None:
+        self._terminal = terminal
         self._drawn = False
 
-    def draw(self, partial: Partial) -> None:
-        """Draw it where the last one was."""
-        # What wraps to a second line would stay there.
-        sys.stdout.write(WIPE + drawn(partial, shutil.get_terminal_size().columns - 1))
-        sys.stdout.flush()
+    def draw(self, text: str) -> None:
+        """Draw a text, of `n_cells()` at most, where the last one was."""
+        self._terminal.write(WIPE + text)
+        self._terminal.flush()
         self._drawn = True
 
     def wipe(self) -> None:
         """Make the line free for what is to stay."""
         if self._drawn:
-            sys.stdout.write(WIPE)
-            sys.stdout.flush()
+            self._terminal.write(WIPE)
+            self._terminal.flush()
             self._drawn = False
 
-    def __enter__(self) -> "OpenLine":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -47,7 +49,10 @@ class OpenLine:
 
 
 def drawn(partial: Partial, n_cells: int) -> str:
-    """It in one line of `n_cells` at most; of a longer text, the end, which is new."""
+    """A partial result in `n_cells` at most: what is certain plain, the rest dim.
+
+    Of a longer text it is the end, which is new.
+    """
     if not partial.text:
         return ""
     times = timed_line(partial.timestamp, "")
@@ -55,21 +60,24 @@ def drawn(partial: Partial, n_cells: int) -> str:
         times = ""
     n_cells -= len(times)
     certain, text = printable(partial.stable), printable(partial.text)
-    first, mark = end_that_fits(text, n_cells), ""
+    first, mark = len(text) - n_fitting(reversed(text), n_cells), ""
     if first:
-        first, mark = end_that_fits(text, n_cells - 1), "…"
+        first, mark = len(text) - n_fitting(reversed(text), n_cells - 1), "…"
     return f"{times}{mark}{certain[first:]}{DIM}{text[max(first, len(certain)) :]}{PLAIN}"
 
 
-def end_that_fits(text: str, n_cells: int) -> int:
-    """The first character of the longest end of a text that is no wider."""
-    first, left = len(text), n_cells
-    while first and (left := left - cells(text[first - 1])) >= 0:
-        first -= 1
-    return first
+def n_cells() -> int:
+    """Cells of a line that is drawn over: one that wraps to a second would stay there."""
+    return shutil.get_terminal_size().columns - 1
 
 
-def cells(character: str) -> int:
+def n_fitting(characters: Iterable[str], n_cells: int) -> int:
+    """How many characters, from the first on, take no more than `n_cells`."""
+    ends = accumulate(_cells(character) for character in characters)
+    return sum(1 for _ in takewhile(lambda end: end <= n_cells, ends))
+
+
+def _cells(character: str) -> int:
     """How wide a terminal shows it."""
     if unicodedata.category(character) in OVERLAID:
         return 0

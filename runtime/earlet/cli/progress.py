@@ -1,10 +1,9 @@
 """How far a job is, on the terminal; nothing where stderr is a file or a pipe."""
 
-import shutil
 import sys
 import time
-from types import TracebackType
 
+from earlet.cli.open_line import OpenLine, n_cells, n_fitting
 from earlet.errors import printable
 from earlet.jobs.plan import Item
 from earlet.jobs.worker import Outcome
@@ -13,10 +12,11 @@ WIDTH = 24  # characters
 INTERVAL_S = 0.1  # between two drawings
 
 
-class Progress:
+class Progress(OpenLine):
     """One line: how much of the files is done, how fast, and how long the rest may take."""
 
     def __init__(self, n_files: int) -> None:
+        super().__init__(sys.stderr)
         self._n_files = n_files
         self.n_done = 0
         self.audio_s = 0.0  # of the files that are done
@@ -44,19 +44,11 @@ class Progress:
         self.audio_s += outcome.audio_s
         self._draw()
 
-    def wipe(self) -> None:
-        """Make the line free for what is to be told."""
-        if self._shown:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
-
     def _draw(self) -> None:
         if self._shown and time.monotonic() - self._drawn_at >= INTERVAL_S:
             self._drawn_at = time.monotonic()
-            # What wraps to a second line would stay there.
-            line = self._line()[: shutil.get_terminal_size().columns - 1]
-            sys.stderr.write(f"\r\x1b[K{line}")
-            sys.stderr.flush()
+            line = self._line()
+            self.draw(line[: n_fitting(line, n_cells())])
 
     def _line(self) -> str:
         # Files count by their number: how long those to come are, nobody knows.
@@ -72,17 +64,6 @@ class Progress:
             left_s = self.elapsed_s * (1 / share - 1)
             parts.append(f"{audio_s / self.elapsed_s:.0f}x  {clock(left_s)} left")
         return "  ".join([*parts, name]).rstrip()
-
-    def __enter__(self) -> "Progress":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exception: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.wipe()
 
 
 def clock(seconds: float) -> str:

@@ -20,6 +20,7 @@ from earlet.tasks import load
 
 MAX_JOBS = 256  # as many as threads
 MAX_LIST = 1_000_000  # bytes; ten thousand words take some hundreds of thousands
+SUBTITLES = ("srt", "vtt")  # which have times, and of which several in a row are none
 DEFAULTS = Settings()
 
 
@@ -108,6 +109,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Transcribe every file; those that cannot be are named on stderr, the others done."""
     settings = _settings(arguments)
     items, failures = plan(arguments.paths, arguments.out, settings.format)
+    if len(items) > 1 and arguments.out is None and settings.format in SUBTITLES:
+        raise InputError(
+            f"{settings.format} of {len(items)} files needs --out DIR, a file for each"
+        )
     n_inputs = len(items) + len(failures)
     for failure in failures:
         _tell(failure)
@@ -136,7 +141,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:
-    if arguments.format in ("srt", "vtt") and arguments.timestamps == "none":
+    if arguments.format in SUBTITLES and arguments.timestamps == "none":
         raise InputError(f"{arguments.format} cannot be written with --timestamps none")
     if arguments.out == "":  # as of a variable that is not set
         raise InputError("--out: expected the name of a folder, got an empty one")
@@ -148,7 +153,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     if arguments.hotwords is not None:
         asked["hotwords"] = _lines(arguments.hotwords)
     if arguments.timestamps is None:
-        asked["timestamps"] = "segment" if arguments.format in ("srt", "vtt") else "none"
+        asked["timestamps"] = "segment" if arguments.format in SUBTITLES else "none"
     return Settings(**asked)
 
 

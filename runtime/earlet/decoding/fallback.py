@@ -9,7 +9,7 @@ probable one is taken of those that do not repeat themselves, as faster-whisper 
 
 import zlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from earlet.decoding.generation.hypothesis import Hypothesis
 from earlet.decoding.generation.options import GenerationOptions
@@ -88,15 +88,14 @@ def compression_ratio(text: str) -> float:
     return len(data) / len(zlib.compress(data))
 
 
+def greedy(options: GenerationOptions) -> GenerationOptions:
+    """`options` for a quick text: lengths and penalties stay, the likeliest token is written."""
+    return GenerationOptions(**{name: getattr(options, name) for name in _KEPT})
+
+
 def drawn(options: GenerationOptions, temperature: float) -> GenerationOptions:
     """`options` for a further attempt: lengths and penalties stay, tokens are drawn from all.
 
     The draw is the same each time.
     """
-    return GenerationOptions(
-        do_sample=True,
-        temperature=temperature,
-        top_k=0,
-        seed=SEED,
-        **{name: getattr(options, name) for name in _KEPT},
-    )
+    return replace(greedy(options), do_sample=True, temperature=temperature, top_k=0, seed=SEED)

@@ -54,7 +54,9 @@ class Segment:
     start_s: float
     end_s: float
     words: tuple[Word, ...] = ()  # where timestamps == "word"
-    logprobs: tuple[float, ...] = ()  # of each token, 0 of those of the prefix; and of the end
+    # Of each token, and of the end where the last segment has one. Of tokens of a prefix 0; of
+    # those of CTC the mean over their outputs.
+    logprobs: tuple[float, ...] = ()
 
 
 class Recogniser(Protocol):

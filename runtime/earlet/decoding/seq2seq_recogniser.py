@@ -13,6 +13,7 @@ from typing import NamedTuple
 from earlet.arrays import FloatArray
 from earlet.decoding import fallback
 from earlet.decoding.fallback import Attempt
+from earlet.decoding.generation.options import MAX_FACTOR, MIN_FACTOR
 from earlet.decoding.phrases import matching
 from earlet.decoding.phrases.grammar import Grammar, Sentence
 from earlet.decoding.phrases.spelling import Speller
@@ -24,7 +25,6 @@ from earlet.decoding.words import group
 from earlet.errors import InputError
 from earlet.tokenizers import Detokenizer
 
-MAX_TEMPERATURE = 10.0  # above, all tokens are as likely
 MAX_ATTEMPTS = 10  # at one utterance
 FORGET_ABOVE = 0.5  # temperature; Whisper: what was drawn above is no prompt for what follows
 
@@ -243,5 +243,7 @@ def _check_temperatures(temperatures: Sequence[float], do_sample: bool) -> None:
     if not 1 <= len(temperatures) <= MAX_ATTEMPTS:
         raise InputError(f"temperatures: expected 1 to {MAX_ATTEMPTS}, got {len(temperatures)}")
     for temperature in temperatures:
-        if not 0 <= temperature <= MAX_TEMPERATURE:
-            raise InputError(f"temperatures: expected 0 to {MAX_TEMPERATURE:g}, got {temperature}")
+        if temperature != 0 and not MIN_FACTOR <= temperature <= MAX_FACTOR:
+            raise InputError(
+                f"temperatures: expected 0, or {MIN_FACTOR:g} to {MAX_FACTOR:g}, got {temperature}"
+            )

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from earlet.arrays import FloatArray
-from earlet.decoding.generation.options import GREEDY
+from earlet.decoding.fallback import greedy
 from earlet.decoding.recogniser import PLAIN, Recogniser, Segment, TranscriptionOptions, Word
 from earlet.results import Partial, Timestamp
 from earlet.streaming.agreement import Agreement
@@ -49,7 +49,10 @@ class LiveTranscriber:
         self._utterances = utterances
         self._recogniser = recogniser
         self._options = options
-        self._quick = replace(options, timestamps="none", generation=GREEDY, temperatures=(0.0,))
+        generation = greedy(options.generation)
+        self._quick = replace(
+            options, timestamps="none", generation=generation, temperatures=(0.0,)
+        )
         self._interval = round(INTERVAL_S * utterances.sample_rate)
         self._n_since = 0  # samples since the last multiple of the interval
         self._begin()

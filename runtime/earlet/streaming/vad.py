@@ -117,6 +117,11 @@ class UtteranceStream:
         """The utterance that is open."""
         return self._endpointer.ongoing
 
+    @property
+    def earliest(self) -> int:
+        """No utterance still to come, nor its padding, begins before this sample."""
+        return self._endpointer.earliest
+
     def heard(self, span: Span) -> FloatArray:
         """The samples of a part of the open utterance, (n_samples,)."""
         waveform = np.concatenate(self._kept)

@@ -12,7 +12,7 @@ import numpy as np
 from earlet.arrays import FloatArray
 from earlet.decoding.phrases.grammar import Grammar
 from earlet.decoding.phrases.matching import THRESHOLD
-from earlet.decoding.recogniser import Recogniser
+from earlet.decoding.recogniser import Recogniser, TranscriptionOptions
 from earlet.decoding.seq2seq_recogniser import Seq2SeqRecogniser
 from earlet.errors import InputError
 from earlet.results import Match
@@ -78,6 +78,7 @@ class Matcher:
         )
         language = convert(str | None, language, "language", InputError)
         threshold = convert(float | None, threshold, "threshold", InputError)
+        recogniser.check(TranscriptionOptions(language=language))
         grammar = self._compiled(recogniser, candidates, lists)
         speech = self._speech(audio, sampling_rate)
         heard = recogniser.match(

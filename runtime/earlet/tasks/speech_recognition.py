@@ -21,12 +21,12 @@ from earlet.bundle import Bundle
 from earlet.decoding.ctc_recogniser import CtcRecogniser
 from earlet.decoding.recogniser import Segment, TranscriptionOptions, Word
 from earlet.decoding.seq2seq_recogniser import Seq2SeqRecogniser
-from earlet.errors import InputError
+from earlet.errors import BundleError, InputError
 from earlet.results import Chunk, Partial, Transcript
-from earlet.streaming.endpointer import borders
+from earlet.streaming.endpointer import ROUND_DIGITS, borders
 from earlet.streaming.long_form import LongForm
 from earlet.streaming.partials import Final, LiveTranscriber
-from earlet.streaming.vad import Utterance
+from earlet.streaming.vad import Utterance, VadConfig
 from earlet.streaming.voices import Voices
 from earlet.tasks.batch import each
 from earlet.tasks.matching import Matcher
@@ -38,7 +38,6 @@ from earlet.tasks.voice_activity import VoiceActivityDetection
 
 LongFormKind = Literal["vad", "sequential"]
 MAX_BACKLOG_S = 0.25  # seconds of sound that wait in the source: partial results must wait, too
-ROUND_DIGITS = 3  # of times in seconds: a millisecond is finer than any network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,19 +55,13 @@ class SpeechRecognition:
     """What `earlet.pipeline("automatic-speech-recognition")` returns."""
 
     def __init__(self, bundle: Bundle, threads: int = 1) -> None:
-        """Raises BundleError when graphs, tokenizer and manifest do not fit together."""
+        """Raises BundleError when its parts, or it and its voice activity, do not fit together."""
         self.bundle = bundle
         self._features = features.from_manifest(bundle.manifest.input, bundle.where("input"))
         self._recogniser = recogniser(bundle, self._features, threads)
         cut = bundle.section("streaming", UtteranceConfig)
         self._vad = VoiceActivityDetection(Bundle(bundles.find(cut.vad)), threads)
-        self._vad_config = replace(
-            self._vad.config,
-            min_silence_ms=cut.min_silence_ms,
-            speech_pad_ms=cut.speech_pad_ms,
-            max_speech_s=cut.max_speech_s,
-            max_silence_ms=cut.max_silence_ms,
-        )
+        self._vad_config = self._cutting(cut)
         self.match = Matcher(self._recogniser, self._vad, cut.max_speech_s)
 
     @property
@@ -222,6 +215,26 @@ class SpeechRecognition:
             " ".join(segment.text for segment in segments),
         )
 
+    def _cutting(self, cut: UtteranceConfig) -> VadConfig:
+        """How voice activity cuts for this network; raises BundleError when it cannot."""
+        if self._vad.sample_rate != self.sample_rate:
+            raise BundleError(
+                f"{self.bundle.where('streaming')}: {cut.vad} hears {self._vad.sample_rate} Hz, "
+                f"and the network {self.sample_rate} Hz"
+            )
+        try:
+            config = replace(
+                self._vad.config,
+                min_silence_ms=cut.min_silence_ms,
+                speech_pad_ms=cut.speech_pad_ms,
+                max_speech_s=cut.max_speech_s,
+                max_silence_ms=cut.max_silence_ms,
+            )
+            self._vad.utterance_stream(config)
+        except InputError as problem:
+            raise BundleError(f"{self.bundle.where('streaming')}: {problem}") from None
+        return config
+
     def _segments(
         self, chunks: Iterator[FloatArray], options: TranscriptionOptions, long_form: LongFormKind
     ) -> Iterator[Segment]:
@@ -290,10 +303,8 @@ class SpeechRecognition:
         windows = LongForm(self._recogniser, options)
         voices = Voices(self._vad.utterance_stream(self._vad_config))
         for chunk in chunks:
-            voices.push(chunk)
-            yield from filter(voices.in_segment, windows.push(chunk))
-        voices.flush()
-        yield from filter(voices.in_segment, windows.flush())
+            yield from voices.push(chunk, windows.push(chunk))
+        yield from voices.flush(windows.flush())
 
 
 def _utterance(segments: Sequence[Segment], utterance: Utterance, rate: int) -> Segment:

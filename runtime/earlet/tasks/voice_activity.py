@@ -7,6 +7,7 @@ import numpy as np
 from earlet import features
 from earlet.arrays import FloatArray
 from earlet.bundle import Bundle
+from earlet.errors import BundleError, InputError
 from earlet.results import Segment
 from earlet.streaming.vad import SpeechProbability, Utterance, UtteranceStream, VadConfig
 from earlet.tasks.sound import AudioInput, Chunks, stream
@@ -17,6 +18,7 @@ class VoiceActivityDetection:
     """What `earlet.pipeline("voice-activity-detection")` returns."""
 
     def __init__(self, bundle: Bundle, threads: int = 1) -> None:
+        """Raises BundleError when network and manifest do not fit together."""
         self.bundle = bundle
         self.config = bundle.section("streaming", VadConfig)
         self._features = features.from_manifest(bundle.manifest.input, bundle.where("input"))
@@ -26,6 +28,10 @@ class VoiceActivityDetection:
             inputs={"waveform": 2, "state": len(self.config.state_shape)},
             outputs={"probability": 2, "next_state": len(self.config.state_shape)},
         )
+        try:
+            self.utterance_stream()
+        except InputError as problem:
+            raise BundleError(f"{bundle.where('streaming')}: {problem}") from None
 
     @property
     def sample_rate(self) -> int:

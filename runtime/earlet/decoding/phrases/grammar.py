@@ -16,7 +16,7 @@ from earlet.decoding.phrases.templates import parse, read_lists
 from earlet.decoding.phrases.word_graph import Output, State, WordGraph
 from earlet.errors import InputError
 
-MAX_TRIES = 10_000  # that are kept: as many places a daemon comes to in hours, some 50 MB
+MAX_TRIES = 10_000  # that are kept, some 50 MB: a daemon comes to so many places in hours
 
 
 class _Said(NamedTuple):

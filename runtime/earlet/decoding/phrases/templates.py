@@ -23,7 +23,7 @@ from earlet.errors import InputError
 MAX_CHARS = 10_000  # of a template: what takes ten minutes to say
 MAX_DEPTH = 8  # brackets inside one another
 MAX_PHRASES = 10_000  # of all choices of a template, the numbers of its ranges among them
-MAX_LISTED = 100_000  # of all lists together; as many states a grammar may have
+MAX_LISTED = 100_000  # phrases of all lists together; a grammar has room for no more
 CLOSING = {"{": "}", "[": "]"}
 _PUNCTUATION = ".,;:!?"
 _PIECE = re.compile(r"\s*([{}\[\]|]|[^\s{}\[\]|]+)")
