@@ -43,7 +43,7 @@ def transcription_options(
 
 
 def _timestamps(asked: ReturnTimestamps) -> Timestamps:
-    if asked == "word":
+    if isinstance(asked, str) and asked == "word":
         return "word"
     if not isinstance(asked, bool):
         raise InputError(f"return_timestamps: expected True, False or 'word', got {asked!r:.60}")
