@@ -106,8 +106,13 @@ class EncoderDecoder(GraphBuilder):
         self.output("logits", logits, np.float32, [1, "n_tokens", sizes.n_vocab])
         self.output("hidden", x, np.float32, [1, "n_tokens", sizes.n_heads * sizes.head_size])
 
-    def attention_output(self, heads: Sequence[Head]) -> None:
-        """What these heads of the layers so far attended to, those of the lowest layer first."""
+    def attention_output(self, heads: Sequence[Head] | None) -> None:
+        """What these heads of the layers so far attended to, those of the lowest layer first.
+
+        None takes the upper half of the layers.
+        """
+        if heads is None:
+            heads = upper_half(self._sizes.n_layers, self._sizes.n_heads)
         chosen = [
             self.node("Gather", weights, self.integers(*indices), axis=1)
             for i, weights in enumerate(self._attention)

@@ -30,7 +30,6 @@ from earlet_quantize.networks.encoder_decoder import (
     EncoderDecoder,
     Head,
     KeysValues,
-    upper_half,
 )
 from earlet_quantize.networks.modules import Weights
 
@@ -105,9 +104,7 @@ def decoder(
         net.present_output(i, present)
         x = net.decoder_cross_attention(name, x, step.cross[i])
         x = net.gated_feed_forward(name, x)
-    if heads is None:
-        heads = ALIGNMENT_HEADS.get(config) or upper_half(config.decoder_layers, config.n_heads)
-    net.attention_output(heads)
+    net.attention_output(ALIGNMENT_HEADS.get(config) if heads is None else heads)
     net.logits_output(net.norm("decoder.norm", x), embedding)
     return net.model()
 

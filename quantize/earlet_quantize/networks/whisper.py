@@ -28,7 +28,6 @@ from earlet_quantize.networks.encoder_decoder import (
     EncoderDecoder,
     Head,
     KeysValues,
-    upper_half,
 )
 from earlet_quantize.networks.modules import Weights
 
@@ -99,8 +98,6 @@ def decoder(
         net.present_output(i, present)
         x = net.decoder_cross_attention(name, x, step.cross[i])
         x = net.feed_forward(name, x)
-    if heads is None:
-        heads = upper_half(config.decoder_layers, config.decoder_heads)
     net.attention_output(heads)
     net.logits_output(net.norm("decoder.layer_norm", x), embedding)
     return net.model()

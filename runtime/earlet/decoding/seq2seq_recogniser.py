@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
+import numpy as np
+
 from earlet.arrays import FloatArray
 from earlet.decoding import fallback
 from earlet.decoding.fallback import Attempt
@@ -217,6 +219,11 @@ class Seq2SeqRecogniser:
         return matching.match(
             self._seq2seq, waveform, grammar, language=language, threshold=threshold
         )
+
+    def step_logprobs(self, waveform: FloatArray) -> FloatArray:
+        """Of each token that is written, and of the end, (n_steps,)."""
+        logprobs = [logprob for s in self.recognise(waveform) for logprob in s.logprobs]
+        return np.array(logprobs, dtype=np.float32)
 
     def text(self, tokens: Sequence[int]) -> str:
         """What tokens of segments stand for; times stand for nothing."""

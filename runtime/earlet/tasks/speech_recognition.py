@@ -7,18 +7,15 @@ A file takes the same way as a microphone, so that hours of sound need no more m
 longest utterance, or one window.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Literal, overload
-
-import numpy as np
 
 from earlet import bundle as bundles
 from earlet import features
 from earlet.arrays import FloatArray
 from earlet.bundle import Bundle
-from earlet.decoding.ctc_recogniser import CtcRecogniser
 from earlet.decoding.recogniser import Segment, TranscriptionOptions, Word
 from earlet.decoding.seq2seq_recogniser import Seq2SeqRecogniser
 from earlet.errors import BundleError, InputError
@@ -183,10 +180,13 @@ class SpeechRecognition:
             hotwords=hotwords,
         )
         chunks = stream(source, sampling_rate, self.sample_rate)
+        heard: Iterator[Segment | Partial] = self._segments(chunks, options, long_form)
         if partials:
-            heard = self._live(chunks, source, options, long_form)
-        else:
-            heard = self._segments(chunks, options, long_form)
+            if long_form != "vad":
+                raise InputError("partials: come with long_form vad, which knows the pauses")
+            heard = self._cut_at_pauses(
+                chunks, options, lambda: getattr(source, "backlog_s", 0.0) > MAX_BACKLOG_S
+            )
         for event in heard:
             if isinstance(event, Partial):
                 yield event
@@ -203,16 +203,10 @@ class SpeechRecognition:
     def trace(self, waveform: FloatArray) -> Trace:
         """Each stage of one utterance: its features, the log-probability of each step's best
         token, the text."""
-        segments = self._recogniser.recognise(waveform)
-        if isinstance(self._recogniser, CtcRecogniser):
-            logprobs = self._recogniser.step_logprobs(waveform)
-        else:
-            written = [logprob for segment in segments for logprob in segment.logprobs]
-            logprobs = np.array(written, dtype=np.float32)
         return Trace(
             self._features(waveform),
-            logprobs,
-            " ".join(segment.text for segment in segments),
+            self._recogniser.step_logprobs(waveform),
+            self.transcribe(waveform),
         )
 
     def _cutting(self, cut: UtteranceConfig) -> VadConfig:
@@ -236,7 +230,10 @@ class SpeechRecognition:
         return config
 
     def _segments(
-        self, chunks: Iterator[FloatArray], options: TranscriptionOptions, long_form: LongFormKind
+        self,
+        chunks: Iterator[FloatArray],
+        options: TranscriptionOptions,
+        long_form: LongFormKind,
     ) -> Iterator[Segment]:
         """The segments of a stream, with times from its first sample on.
 
@@ -245,38 +242,26 @@ class SpeechRecognition:
         """
         match long_form:
             case "vad":
-                return self._cut_at_pauses(chunks, options)
+                found = self._cut_at_pauses(chunks, options, is_late=lambda: True)  # all final
+                return (segment for segment in found if isinstance(segment, Segment))
             case "sequential":
                 return self._cut_by_times(chunks, options)
         raise InputError(f"long_form: expected vad or sequential, got {long_form!r}")
 
     def _cut_at_pauses(
-        self, chunks: Iterator[FloatArray], options: TranscriptionOptions
-    ) -> Iterator[Segment]:
-        options = self._for_utterances(options)
-        for utterance in self._vad.utterances(chunks, self._vad_config):
-            segments = self._recogniser.recognise(utterance.waveform, options)
-            if segments:
-                yield _utterance(segments, utterance, self.sample_rate)
-
-    def _live(
         self,
         chunks: Iterator[FloatArray],
-        source: object,
         options: TranscriptionOptions,
-        long_form: LongFormKind,
+        is_late: Callable[[], bool],
     ) -> Iterator[Segment | Partial]:
-        """`_cut_at_pauses` with what is being said in between."""
-        if long_form != "vad":
-            raise InputError("partials: come with long_form vad, for they need to know the pauses")
+        """The utterances, and what is being said in between, unless the reader `is_late`."""
         live = LiveTranscriber(
             self._vad.utterance_stream(self._vad_config),
             self._recogniser,
             self._for_utterances(options),
         )
         for chunk in chunks:
-            late = getattr(source, "backlog_s", 0.0) > MAX_BACKLOG_S
-            yield from map(self._final, live.push(chunk, late=late))
+            yield from map(self._final, live.push(chunk, late=is_late()))
         yield from map(self._final, live.flush())
 
     def _final(self, event: Partial | Final) -> Segment | Partial:
