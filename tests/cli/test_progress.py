@@ -2,11 +2,13 @@
 
 import io
 import sys
+import time
 
 import pytest
 
 from earlet.cli.progress import Progress, clock
 from earlet.jobs.plan import Item
+from earlet.jobs.worker import Outcome
 
 
 class Terminal(io.StringIO):
@@ -24,6 +26,23 @@ def test_a_name_of_wide_characters_does_not_wrap(monkeypatch: pytest.MonkeyPatch
     wide = line.count("日")
     assert wide
     assert len(line) + wide in (68, 69)  # two cells each; the last of 70 stays free
+
+
+def test_speed_and_time_left_are_those_of_what_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("COLUMNS", "100")
+    progress = Progress(4)
+    item = Item(source="a.wav", output=None)
+    progress.heard(item, 0.0, 300.0)  # opened
+    progress.finished(Outcome(item=item, audio_s=300.0))
+    now = 110.0
+    progress.heard(Item(source="b.wav", output=None), 100.0, 200.0)
+    last = terminal.getvalue().split("\r\x1b[K")[-1]
+    # 1.5 of 4 files took 10 s, so 2.5 take 16.7; 400 s of sound in 10 s.
+    assert last == "█████████···············  38%  1 of 4 files, 6:40  40x  0:17 left"
 
 
 @pytest.mark.parametrize(
