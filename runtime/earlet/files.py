@@ -1,17 +1,30 @@
-"""Files by a path that somebody gave: plain ones are read, within a limit; all else is refused.
+"""Files that somebody gave, by a path or as a data URL, and what is in them by their first bytes.
 
-A pipe or a device may never end, and opening one may wait for ever. An address is no path: nothing
-is downloaded.
+Plain files are read, within a limit; all else is refused. A pipe or a device may never end, and
+opening one may wait for ever. An address is no path: nothing is downloaded.
 """
 
+import base64
 import os
 import re
 import stat
 from pathlib import Path
+from typing import Literal
 
 from earlet.errors import EarletError
 
+HEAD_BYTES = 64  # of a file, that `kind_of` looks at
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)  # a scheme as in RFC 3986
+_DATA_URL = re.compile(r"data:([^,]{0,200}),", re.IGNORECASE)  # RFC 2397
+_SPACE = str.maketrans("", "", " \t\r\n")  # in base64: programs break its lines
+# How files of each kind begin; "." is any byte.
+_SOUND = re.compile(
+    rb"R(IFF|F64)....WAVE|fLaC|OggS\0|ID3[\2-\4]|FORM....AIF[FC]|\.snd\0|caff\0", re.DOTALL
+)
+_MP3 = re.compile(rb"\xff[\xe2-\xe5\xf2-\xf5\xfa-\xfd][^\xff]")  # a frame of layer 2 or 3
+_PICTURE = re.compile(
+    rb"\x89PNG|\xff\xd8\xff|GIF8|BM....\0{4}|II\*\0|MM\0\*|RIFF....WEBP", re.DOTALL
+)
 
 
 def read_plain(
@@ -41,3 +54,31 @@ def read_plain(
         raise error(f"{path}: cannot be read: {problem}") from None
     kind = "a directory" if stat.S_ISDIR(mode) else "a pipe or a device"
     raise error(f"{path}: is {kind}; expected {expected}")
+
+
+def read_data_url(text: str, name: str, error: type[EarletError]) -> bytes | None:
+    """The content of "data:audio/wav;base64,UklGR..."; None where `text` is no data URL.
+
+    The media type is not looked at: what the content is, its first bytes say.
+
+    Raises:
+        error: when its content is not in base64; `name` is what messages call it.
+    """
+    if not (found := _DATA_URL.match(text)):
+        return None
+    if not found[1].lower().endswith(";base64"):
+        raise error(f"{name}: expected a data URL in base64, got data:{found[1]},")
+    content = text[found.end() :].translate(_SPACE)
+    try:
+        return base64.b64decode(content, validate=True)
+    except ValueError:
+        raise error(f"{name}: its data URL is not in base64, or was cut off") from None
+
+
+def kind_of(head: bytes) -> Literal["sound", "picture"] | None:
+    """What a file of a usual format holds, told by its first `HEAD_BYTES`; None for all others."""
+    if _PICTURE.match(head):
+        return "picture"
+    if _SOUND.match(head) or _MP3.match(head):
+        return "sound"
+    return None

@@ -1,5 +1,6 @@
 """Sound files against soundfile, the standard library's `wave` and sines that are known exactly."""
 
+import base64
 import io
 import os
 import wave
@@ -79,10 +80,12 @@ def test_an_mp3_is_read(tmp_path: Path) -> None:
     np.testing.assert_allclose(read(path, RATE), expected.mean(axis=1), rtol=0, atol=1e-6)
 
 
-def test_path_bytes_and_file_object_are_the_same_sound(clip: Path) -> None:
+def test_path_data_url_bytes_and_file_object_are_the_same_sound(clip: Path) -> None:
     expected = read(clip, RATE)
     np.testing.assert_array_equal(read(str(clip), RATE), expected)
     np.testing.assert_array_equal(read(clip.read_bytes(), RATE), expected)
+    url = f"data:audio/wav;base64,{base64.b64encode(clip.read_bytes()).decode()}"
+    np.testing.assert_array_equal(read(url, RATE), expected)
     with clip.open("rb") as file:
         np.testing.assert_array_equal(read(file, RATE), expected)
 
@@ -275,6 +278,9 @@ def closed() -> io.BytesIO:
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
+        ("data:audio/wav;base64,UklGR*", "the audio: its data URL is not in base64"),
+        ("data:audio/wav;base64,", "the audio: is empty; expected a sound file"),
+        (b"\x89PNG\r\n\x1a\n", "the audio: is a picture; expected a sound file"),
         (None, "expected a path, bytes, or a file object that can be sought"),
         (7, "expected a path, bytes, or a file object that can be sought"),
         ({"path": "clip.wav"}, "expected a path, bytes, or a file object that can be sought"),
@@ -284,7 +290,19 @@ def closed() -> io.BytesIO:
         (b"", "the audio: is empty"),
         (b"RIFF", "the audio: not a sound file that can be read"),
     ],
-    ids=["none", "int", "dict", "pipe", "closed", "text", "no bytes", "four bytes"],
+    ids=[
+        "base64",
+        "no content",
+        "picture",
+        "none",
+        "int",
+        "dict",
+        "pipe",
+        "closed",
+        "text",
+        "no bytes",
+        "four bytes",
+    ],
 )
 def test_what_is_no_source_is_refused(source: object, expected: str) -> None:
     with pytest.raises(AudioFileError) as caught:

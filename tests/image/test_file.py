@@ -1,5 +1,6 @@
 """Pictures in files against Pillow as transformers uses it, and against pixels that are known."""
 
+import base64
 import io
 import os
 import struct
@@ -74,6 +75,7 @@ def test_all_ways_to_hand_a_picture_in_are_the_same(pixels: ByteArray, tmp_path:
             path,
             str(path),
             path.read_bytes(),
+            f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}",
             file,
             Image.fromarray(pixels),
             pixels,
@@ -167,7 +169,10 @@ def refused(source: Any) -> str:
         (Path(), ".: is a directory; expected a picture"),
         (Path(os.devnull), "is a pipe or a device; expected a picture"),
         (io.StringIO("text"), "the picture: opened as text; expected a file object in binary mode"),
-        (3.5, "expected a path, the bytes of a picture, a file object, a PIL image or an array"),
+        (3.5, "expected a path, a data URL, the bytes of a picture, a file object, a PIL image or"),
+        ("data:image/png;base64,iVBO*", "the picture: its data URL is not in base64"),
+        ("data:image/png;base64,", "the picture: is empty; expected a picture"),
+        (b"RIFF\0\0\0\0WAVEfmt ", "the picture: is a sound file; expected a picture"),
         (np.zeros((2, 2, 3)), "the image: expected pixels of uint8, 0..255, got float64"),
         (np.full((2, 2, 3), np.nan, np.float32), "expected pixels of uint8, 0..255, got float32"),
         (np.zeros((2, 2, 4), np.uint8), "expected (height, width, 3) or (height, width), got"),

@@ -53,7 +53,7 @@ def task(request: pytest.FixtureRequest) -> Listener:
 def test_another_type_of_input_is_refused_with_what_is_expected(
     task: Listener, inputs: Any
 ) -> None:
-    expected = "expected a path, the bytes of a sound file, a file object, an array of samples"
+    expected = "expected a path, a data URL, the bytes of a sound file, a file object, an array of "
     with pytest.raises(InputError, match=expected):
         task(inputs)
 

@@ -1,6 +1,7 @@
 """Sound files to waveforms: any format that libsndfile knows, any rate, any number of channels.
 
-    path, bytes or file -> blocks (n, n_channels) -> mono -> resampled -> chunks (n_samples,)
+    path, data URL, bytes or file -> blocks (n, n_channels) -> mono -> resampled
+        -> chunks (n_samples,)
 
 A file is read block by block, so that hours of sound need no more memory than seconds. A damaged
 file is refused, but for one kind of damage: where the header counts more samples than there are,
@@ -18,12 +19,11 @@ import numpy as np
 from earlet.arrays import FloatArray, as_waveform
 from earlet.audio.resample import MAX_RATE_HZ, MIN_RATE_HZ, Resampler
 from earlet.errors import AudioFileError, InputError
-from earlet.files import read_plain
+from earlet.files import HEAD_BYTES, kind_of, read_data_url, read_plain
 
 Source = str | os.PathLike[str] | bytes | BinaryIO
 BLOCK_S = 1.0  # seconds of sound read at a time
 UNKNOWN_FRAMES = 2**63 - 1  # libsndfile's SF_COUNT_MAX
-HEAD_BYTES = 64  # looked at before a codec gets them
 UTF16_MARK = b"\xff\xfe"  # also like the first bytes of an MP3 frame, so libmpg123 would try it
 
 
@@ -31,7 +31,7 @@ class AudioFile:
     """A sound file, opened: iterate it for mono float32 chunks at `sample_rate`."""
 
     def __init__(self, source: Source, sample_rate: int) -> None:
-        """Open a path, the bytes of an encoded file, or a binary file object.
+        """Open a path, a data URL, the bytes of an encoded file, or a binary file object.
 
         Raises:
             AudioFileError: when there is no file, or no sound in it.
@@ -112,15 +112,19 @@ class AudioFile:
 
 def _opened(source: Source) -> tuple[str, Any]:
     """A name for messages, and what soundfile is to open."""
+    name = "the audio"
+    content = read_data_url(source, name, AudioFileError) if isinstance(source, str) else None
+    if content is not None:
+        source = content
     if isinstance(source, bytes):
-        _refuse_other_files(source[:HEAD_BYTES], "the audio")
-        return "the audio", io.BytesIO(source)
+        _refuse_other_files(source[:HEAD_BYTES], name)
+        return name, io.BytesIO(source)
     if isinstance(source, str | os.PathLike):
         head = read_plain(source, HEAD_BYTES, "a sound file", AudioFileError)
         _refuse_other_files(head, str(source))
         # Soundfile does not take every name as str, nor one that ends with a "/".
         return str(source), os.fsencode(Path(source))
-    name = str(getattr(source, "name", "the audio"))
+    name = str(getattr(source, "name", name))
     try:
         at = source.tell()
         head = source.read(HEAD_BYTES)
@@ -141,6 +145,8 @@ def _refuse_other_files(head: bytes, name: str) -> None:
         raise AudioFileError(f"{name}: is empty; expected a sound file")
     if head.startswith(UTF16_MARK):
         raise AudioFileError(f"{name}: is UTF-16 text; expected a sound file")
+    if kind_of(head) == "picture":
+        raise AudioFileError(f"{name}: is a picture; expected a sound file")
 
 
 def _reason(problem: Exception) -> str:

@@ -1,6 +1,6 @@
 """Pictures to arrays: the only module that imports Pillow, and only when a picture is decoded.
 
-    path, bytes, file object or PIL image -> header -> first frame -> upright -> RGB
+    path, data URL, bytes, file object or PIL image -> header -> first frame -> upright -> RGB
         -> (height, width, 3) uint8
 
 As in transformers, the EXIF orientation is applied and transparency is left out. Unlike there, grey
@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from earlet.arrays import AnyArray, ByteArray
 from earlet.errors import InputError
-from earlet.files import read_plain
+from earlet.files import HEAD_BYTES, kind_of, read_data_url, read_plain
 
 MAX_PIXELS = 50_000_000  # cameras give 8 to 50 million; decoding takes about 10 bytes for each
 MAX_SIDE = 65_535  # pixels: JPEG's own limit
@@ -60,8 +60,8 @@ def load(source: Source) -> ByteArray:
     """A picture as (height, width, 3) uint8 RGB.
 
     Args:
-        source: a path, the bytes of a picture's file, a binary file object, a PIL image, or an
-            array of uint8: (height, width, 3), or (height, width) of grey.
+        source: a path, a data URL, the bytes of a picture's file, a binary file object, a PIL
+            image, or an array of uint8: (height, width, 3), or (height, width) of grey.
 
     Raises:
         InputError: when it is none of these, damaged, or too large.
@@ -80,8 +80,8 @@ def load(source: Source) -> ByteArray:
         if isinstance(source, pillow.Image):
             return _pixels(source, name)
     raise InputError(
-        "expected a path, the bytes of a picture, a file object, a PIL image or an array of "
-        f"pixels, got {type(source).__name__}"
+        "expected a path, a data URL, the bytes of a picture, a file object, a PIL image or an "
+        f"array of pixels, got {type(source).__name__}"
     )
 
 
@@ -153,12 +153,16 @@ def _pixels(image: Any, name: str) -> ByteArray:
 
 def _encoded(source: str | os.PathLike[str] | bytes | Any) -> tuple[str, bytes]:
     """A name for messages, and the content of the file."""
+    name = "the picture"
+    content = read_data_url(source, name, InputError) if isinstance(source, str) else None
+    if content is not None:
+        source = content
     if isinstance(source, bytes):
-        name, data = "the picture", source
+        data = source
     elif isinstance(source, str | os.PathLike):
         name, data = str(source), read_plain(source, MAX_BYTES + 1, "a picture", InputError)
     else:
-        name = str(getattr(source, "name", "the picture"))
+        name = str(getattr(source, "name", name))
         try:
             data = source.read(MAX_BYTES + 1)
         except (OSError, ValueError) as problem:
@@ -169,4 +173,6 @@ def _encoded(source: str | os.PathLike[str] | bytes | Any) -> tuple[str, bytes]:
         raise InputError(f"{name}: is empty; expected a picture")
     if len(data) > MAX_BYTES:
         raise InputError(f"{name}: larger than {MAX_BYTES // 1_000_000} MB; expected a picture")
+    if kind_of(data[:HEAD_BYTES]) == "sound":
+        raise InputError(f"{name}: is a sound file; expected a picture")
     return name, data

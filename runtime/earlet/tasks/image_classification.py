@@ -60,9 +60,9 @@ class ImageClassification:
         """The labels of a picture, best first.
 
         Args:
-            inputs: a path, the bytes of a picture's file, a file object, a PIL image, or an array
-                of uint8, (height, width, 3) or (height, width); a list of these gives a list of
-                results.
+            inputs: a path, a data URL, the bytes of a picture's file, a file object, a PIL image,
+                or an array of uint8, (height, width, 3) or (height, width); a list of these gives
+                a list of results.
             top_k: how many labels at most; None gives all.
             function_to_apply: makes scores of the network's outputs; None takes the bundle's own.
 

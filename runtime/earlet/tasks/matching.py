@@ -53,8 +53,8 @@ class Matcher:
         """Which of the candidates was said; None for silence, and for anything else.
 
         Args:
-            audio: a path, the bytes of a sound file, a file object, or samples: one utterance, with
-                or without silence around it.
+            audio: a path, a data URL, the bytes of a sound file, a file object, or samples: one
+                utterance, with or without silence around it.
             candidates: texts, or templates as in `decoding/phrases/templates.py`:
                 "set timer for {minutes:1..60} minutes". Numbers are taken to be said in English.
             sampling_rate: of samples, in Hz; required with an array.

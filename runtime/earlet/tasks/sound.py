@@ -71,8 +71,8 @@ def stream(
             yield waveform
     else:
         raise InputError(
-            "expected a path, the bytes of a sound file, a file object, an array of samples "
-            f"or an iterable of chunks, got {type(source).__name__}"
+            "expected a path, a data URL, the bytes of a sound file, a file object, an array of "
+            f"samples or an iterable of chunks, got {type(source).__name__}"
         )
 
 

@@ -110,8 +110,8 @@ class SpeechRecognition:
         """The text of a clip of any length.
 
         Args:
-            inputs: a path, the bytes of a sound file, a file object, or samples; a list of these
-                gives a list of results.
+            inputs: a path, a data URL, the bytes of a sound file, a file object, or samples; a
+                list of these gives a list of results.
             sampling_rate: of samples, in Hz; required with an array.
             return_timestamps: give `chunks`, too: True for one a segment, "word" for one a word.
             generation_parameters: how tokens are chosen, by the names and with the meaning of the

@@ -42,7 +42,7 @@ class VoiceActivityDetection:
         """The segments of a clip in which somebody speaks, in order.
 
         Args:
-            inputs: a path, the bytes of a sound file, a file object, or samples.
+            inputs: a path, a data URL, the bytes of a sound file, a file object, or samples.
             sampling_rate: of samples, in Hz; required with an array.
 
         Raises:

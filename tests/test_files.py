@@ -1,0 +1,75 @@
+"""Data URLs against urllib, and what files are by their first bytes against who writes them."""
+
+import base64
+import io
+import urllib.request
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from earlet.errors import InputError
+from earlet.files import HEAD_BYTES, kind_of, read_data_url
+
+SOUNDS = ["AIFF", "AU", "CAF", "FLAC", "MP3", "OGG", "RF64", "WAV", "WAVEX"]
+PICTURES = ["BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP"]
+
+
+def data_url(content: bytes, media_type: str = "audio/wav") -> str:
+    return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
+
+
+@given(st.binary(max_size=300), st.sampled_from(["", "audio/wav", "text/plain;charset=utf-8"]))
+def test_a_data_url_holds_what_urllib_finds_in_it(content: bytes, media_type: str) -> None:
+    url = data_url(content, media_type)
+    with urllib.request.urlopen(url) as answer:  # noqa: S310, nothing leaves the machine
+        expected = answer.read()
+    assert read_data_url(url, "it", InputError) == expected
+
+
+def test_base64_may_be_broken_into_lines() -> None:
+    content = bytes(range(256))
+    url = f"data:audio/wav;base64,{base64.encodebytes(content).decode()}"
+    assert read_data_url(url, "it", InputError) == content
+
+
+@pytest.mark.parametrize("text", ["clip.wav", "", "data", "data.wav", "/data:x,y", "database,x"])
+def test_a_path_is_no_data_url(text: str) -> None:
+    assert read_data_url(text, "it", InputError) is None
+
+
+@pytest.mark.parametrize("content", ["UklGR", "Ukl*Rg==", "Ukläßg==", "Ukl=GRg=", "UklGRg==U"])
+def test_what_is_not_base64_is_refused(content: str) -> None:
+    with pytest.raises(InputError, match=r"^it: its data URL is not in base64, or was cut off$"):
+        read_data_url(f"data:audio/wav;base64,{content}", "it", InputError)
+
+
+def test_a_data_url_of_percent_signs_is_refused() -> None:
+    with pytest.raises(InputError, match=r"^it: expected a data URL in base64, got data:text/x,$"):
+        read_data_url("data:text/x,a%20b", "it", InputError)
+
+
+@pytest.mark.parametrize("form", SOUNDS)
+def test_every_format_that_libsndfile_writes_is_a_sound(form: str) -> None:
+    buffer = io.BytesIO()
+    samples = np.random.default_rng(0).uniform(-0.5, 0.5, 16_000)
+    soundfile.write(buffer, samples, 16_000, format=form)
+    assert kind_of(buffer.getvalue()[:HEAD_BYTES]) == "sound"
+
+
+@pytest.mark.parametrize("form", PICTURES)
+def test_every_format_that_pillow_writes_is_a_picture(form: str) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (20, 10)).save(buffer, form)
+    assert kind_of(buffer.getvalue()[:HEAD_BYTES]) == "picture"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"", b"R", b"BMW makes cars.", b"ID3 tags.", b"\xff\xfeT\x00", b"{}", b"RIFF\0\0\0\0AVI "],
+)
+def test_anything_else_is_neither(head: bytes) -> None:
+    assert kind_of(head) is None
