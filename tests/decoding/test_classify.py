@@ -1,6 +1,7 @@
 """Scores and labels."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,7 +46,11 @@ def test_more_than_there_are_gives_all() -> None:
     assert len(top(SCORES, LABELS, 10)) == 3
 
 
-@pytest.mark.parametrize("top_k", [0, -1])
-def test_fewer_than_one_is_refused(top_k: int) -> None:
-    with pytest.raises(InputError, match="top_k"):
+@pytest.mark.parametrize("top_k", [0, -1, 2.0, "3", True, [1]])
+def test_fewer_than_one_and_no_number_are_refused(top_k: Any) -> None:
+    with pytest.raises(InputError, match="top_k: expected a whole number of 1 or more, got"):
         top(SCORES, LABELS, top_k)
+
+
+def test_a_number_of_numpy_is_one() -> None:
+    assert len(top(SCORES, LABELS, np.int64(2))) == 2  # type: ignore[arg-type]

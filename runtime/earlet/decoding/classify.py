@@ -43,9 +43,10 @@ def top(scores: FloatArray, labels: Sequence[str], top_k: int | None) -> list[Cl
     """The `top_k` best labels, best first; None or more than there are gives all.
 
     Raises:
-        InputError: for a top_k below 1.
+        InputError: for a top_k that is no whole number or below 1.
     """
-    if top_k is not None and top_k < 1:
-        raise InputError(f"top_k: expected 1 or more, got {top_k}")
+    is_number = isinstance(top_k, int | np.integer) and not isinstance(top_k, bool)
+    if top_k is not None and not (is_number and top_k >= 1):
+        raise InputError(f"top_k: expected a whole number of 1 or more, got {top_k!r}")
     best = np.argsort(-scores, kind="stable")[:top_k]
     return [Classification(labels[i], float(scores[i])) for i in best]
