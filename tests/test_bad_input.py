@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from PIL import Image
 
 import earlet
 from earlet import bundle as bundles
@@ -38,6 +39,7 @@ from earlet.errors import (
     EarletError,
     InputError,
 )
+from earlet.image import file as picture
 from earlet.tasks.sound import load
 
 Alter = Callable[..., Path]  # tests/conftest.py
@@ -68,6 +70,7 @@ DOORS: dict[str, tuple[str, type[EarletError]]] = {  # door -> suffixes, and wha
     "zip": (".zip .txt .wav", BundleError),
     "config": (".yaml .txt .json .wav", ConfigError),
     "tokenizer": (".json .txt", BundleError),
+    "picture": (".jpg .png .wav .txt .json", InputError),
 }
 CASES = [
     (door, path.name)
@@ -100,6 +103,7 @@ def openers(scratch: Path) -> dict[str, Callable[[Path], object]]:
         "tokenizer": lambda path: tokenizers.from_json(
             path.read_bytes().decode("utf-8", "replace"), str(path)
         ),
+        "picture": lambda path: picture.load(path).shape,
     }
 
 
@@ -138,6 +142,13 @@ def survive_mutants() -> None:
         for mutant in mutants(sound.getvalue(), container):
             with suppress(EarletError):
                 load(mutant, None, RATE)
+    painting = Image.effect_noise((60, 40), 50).convert("RGB")
+    for form in picture.FORMATS:
+        painted = io.BytesIO()
+        painting.save(painted, form)
+        for mutant in mutants(painted.getvalue(), form):
+            with suppress(EarletError):
+                picture.load(mutant)
     vad = Bundle(bundles.find("vad"))
     network = vad.read_bytes(vad.manifest.model.network or "")
     for mutant in mutants(network, "onnx"):
