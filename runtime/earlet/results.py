@@ -18,7 +18,7 @@ def timed_line(timestamp: Timestamp, text: str) -> str:
 
 @dataclass(frozen=True)
 class Classification:
-    """One label of a clip, an image or a text, with its score in 0..1."""
+    """One label of a clip, an image or a text, with its score: 0..1, or the logit itself."""
 
     label: str
     score: float

@@ -130,8 +130,9 @@ def test_scores_are_made_as_the_caller_or_the_bundle_says(classify: TextClassifi
     np.testing.assert_allclose(scores(function_to_apply="sigmoid"), [0.880797, 0.5, 0.5], atol=1e-6)
     assert scores(top_k=1) == [2]
     assert len(scores(top_k=99)) == 3
-    with pytest.raises(InputError, match="function_to_apply"):
-        scores(function_to_apply="relu")
+    for other in ("relu", ""):
+        with pytest.raises(InputError, match="function_to_apply"):
+            scores(function_to_apply=other)
     with pytest.raises(InputError, match="top_k"):
         scores(top_k=0)
 

@@ -3,6 +3,7 @@
 optimum, transformers.js                          here
 input_values (batch, n_samples)                -> waveform (1, n_samples)
 input_values (batch, n_frames, n_mels)         -> features (1, n_frames, n_mels)
+input_features (batch, n_mels, n_frames)       -> features (1, n_frames, n_mels)
 pixel_values (batch, 3, height, width)         -> features (1, 3, height, width)
 input_ids, attention_mask, token_type_ids      -> the same (1, n_tokens)
 logits and others                              -> logits alone
@@ -30,6 +31,7 @@ class Input(NamedTuple):
     n_dimensions: int
     dtype: int = onnx.TensorProto.FLOAT
     optional: bool = False
+    transposed: bool = False  # the last two dimensions, in the published graph
 
 
 class Network(NamedTuple):
@@ -78,6 +80,9 @@ def read_network(
     expected = {**inputs, LOGITS: Input(LOGITS, n_dimensions)}
     for value in [*graph.input, *graph.output]:
         _fix_batch(value, expected[value.name], path)
+    for name, wanted in inputs.items():
+        if wanted.transposed:
+            _transpose(graph, name)
     replace(graph.value_info, [])  # shapes in between, of any batch
     rename(graph, {name: wanted.name for name, wanted in inputs.items()})
     if _shape(graph.output[0])[-1] is None:  # some exporters leave it to be worked out
@@ -115,6 +120,18 @@ def _fix_batch(value: onnx.ValueInfoProto, wanted: Input, path: Path) -> None:
     if shape[0] not in (None, 1):
         raise FolderError(f"{path}: {value.name}: expected a batch of 1 or any, got {shape[0]}")
     tensor.shape.dim[0].dim_value = 1
+
+
+def _transpose(graph: onnx.GraphProto, name: str) -> None:
+    """Take an input with its last two dimensions, of three, the other way round."""
+    turned = f"{name}.transposed"
+    rename(graph, {name: turned})
+    (value,) = (value for value in graph.input if value.name == turned)
+    value.name = name
+    batch, rows, columns = value.type.tensor_type.shape.dim
+    replace(value.type.tensor_type.shape.dim, [batch, columns, rows])
+    node = onnx.helper.make_node("Transpose", [name], [turned], name=turned, perm=[0, 2, 1])
+    replace(graph.node, [node, *graph.node])
 
 
 def _shape(value: onnx.ValueInfoProto) -> tuple[int | None, ...]:

@@ -1,4 +1,4 @@
-"""Sound: wav2vec2 and HuBERT (recognisers of characters, classifiers), and AST.
+"""Sound: wav2vec2 and those built like it (recognisers of characters, classifiers), and AST.
 
 | class | facts |
 |---|---|
@@ -9,10 +9,15 @@
 All have documented defaults. What ASTFeatureExtractor does not let anybody choose stands here as
 constants, from its source in transformers 4.57: a Hann window, 25 ms every 10 ms, clips filled up
 with zeros before `mean` is subtracted, division by twice `std`.
+
+A classifier's clips are cut as `streaming/windows.py` tells: into windows of `max_length` frames,
+where there is such a number. wav2vec2 has none, and its attention takes memory by the square of a
+clip's length: half a minute is heard at once, as long as a recogniser's utterances are.
 """
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 from earlet.audio.resample import MAX_RATE_HZ
 from earlet_quantize.errors import FolderError
@@ -60,6 +65,7 @@ CTC_DEFAULTS: dict[str, object] = {
     "do_lower_case": False,
 }
 SPECIAL = ("bos_token", "eos_token", "unk_token", "pad_token")
+CLIP_S = 30.0  # of a classifier for clips of any length; see above
 AST_FBANK: dict[str, object] = {
     "win_length": 400,
     "hop_length": 160,
@@ -71,9 +77,15 @@ AST_FBANK: dict[str, object] = {
 
 
 def classify_waveform(folder: Folder, config: Facts, variant: Variant) -> Draft:
-    """A wav2vec2 or HuBERT classifier."""
+    """A classifier that is built as wav2vec2."""
     network = read_network(folder, variant, {"input_values": Input("waveform", 2)})
-    return classifier("audio-classification", waveform(folder), config, network)
+    draft = classifier("audio-classification", waveform(folder), config, network)
+    note = f"{config.where}: has no longest clip; one of more than {CLIP_S:g} s is heard in windows"
+    return replace(
+        draft,
+        decoding={"window_s": CLIP_S, "min_samples": least_samples(config)},
+        notes=(*draft.notes, note),
+    )
 
 
 def classify_spectrogram(folder: Folder, config: Facts, variant: Variant) -> Draft:
@@ -93,7 +105,8 @@ def classify_spectrogram(folder: Folder, config: Facts, variant: Variant) -> Dra
         "std": 2 * facts.get("std", float) if scaled else 1.0,
     }
     network = read_network(folder, variant, {"input_values": Input("features", 3)})
-    return classifier("audio-classification", section, config, network)
+    draft = classifier("audio-classification", section, config, network)
+    return replace(draft, decoding={"min_samples": AST_FBANK["win_length"]})
 
 
 def recognise_characters(folder: Folder, config: Facts, variant: Variant) -> Draft:
@@ -115,9 +128,6 @@ def recognise_characters(folder: Folder, config: Facts, variant: Variant) -> Dra
             f"{folder.path / VOCABULARY}: expected {network.n_outputs} tokens, as the network has "
             f"outputs, got {len(vocabulary)} with those of {ADDED}"
         )
-    kernels, strides = (config.get(f"conv_{k}", tuple[int, ...]) for k in ("kernel", "stride"))
-    if len(kernels) != len(strides):
-        config.refuse("conv_stride", f"{len(kernels)} numbers, as conv_kernel has")
     return Draft(
         task="automatic-speech-recognition",
         model={"architecture": "ctc", "backend": "onnxruntime", "network": FILE},
@@ -130,7 +140,7 @@ def recognise_characters(folder: Folder, config: Facts, variant: Variant) -> Dra
                 "special": sorted(special & vocabulary.keys()),
             }
         },
-        decoding={"blank": blank, "min_samples": receptive_field(kernels, strides)},
+        decoding={"blank": blank, "min_samples": least_samples(config)},
         streaming=UTTERANCES,
         files={
             FILE: network.data,
@@ -144,6 +154,14 @@ def extractor(folder: Folder, name: str) -> Facts:
     facts = folder.facts(PREPROCESSOR)
     facts.expect("feature_extractor_type", name)
     return facts.over(DEFAULTS[name])
+
+
+def least_samples(config: Facts) -> int:
+    """Of which the convolutions at the beginning of a wav2vec2 make a frame."""
+    kernels, strides = (config.get(f"conv_{k}", tuple[int, ...]) for k in ("kernel", "stride"))
+    if len(kernels) != len(strides):
+        config.refuse("conv_stride", f"{len(kernels)} numbers, as conv_kernel has")
+    return receptive_field(kernels, strides)
 
 
 def receptive_field(kernels: Sequence[int], strides: Sequence[int]) -> int:

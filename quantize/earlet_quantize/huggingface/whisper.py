@@ -1,4 +1,6 @@
-"""Whisper: two graphs written anew from the published ones, and the ids that its decoding needs.
+"""Whisper: a recogniser, and its encoder as a classifier, which is its graph as published.
+
+Of the recogniser two graphs are written anew, and the ids that its decoding needs are found:
 
 | fact | from |
 |---|---|
@@ -18,6 +20,7 @@ from earlet import tokenizers
 from earlet.audio.resample import MAX_RATE_HZ
 from earlet_quantize.errors import FolderError
 from earlet_quantize.huggingface import seq2seq
+from earlet_quantize.huggingface.classifier import classifier
 from earlet_quantize.huggingface.draft import Draft
 from earlet_quantize.huggingface.folder import (
     GENERATION,
@@ -27,6 +30,7 @@ from earlet_quantize.huggingface.folder import (
     Variant,
     agree,
 )
+from earlet_quantize.huggingface.network import Input, read_network
 from earlet_quantize.huggingface.speech import extractor
 from earlet_quantize.huggingface.tokenizer import read_tokenizer
 from earlet_quantize.networks import whisper
@@ -82,6 +86,14 @@ def recognise(folder: Folder, config: Facts, variant: Variant) -> Draft:
         whisper.encoder(sizes, weights), whisper.decoder(sizes, weights, heads)
     )
     return seq2seq.recogniser(networks, tokenizer, section, ids)
+
+
+def classify(folder: Folder, config: Facts, variant: Variant) -> Draft:
+    """A classifier of 30 s, by Whisper's encoder."""
+    section = log_mel(extractor(folder, "WhisperFeatureExtractor"), config)
+    features = Input("features", 3, transposed=True)
+    network = read_network(folder, variant, {"input_features": features})
+    return classifier("audio-classification", section, config, network)
 
 
 def log_mel(facts: Facts, config: Facts) -> dict[str, object]:

@@ -51,6 +51,10 @@ class Features(Protocol):
     def n_features(self) -> int:
         """Columns of a frame."""
 
+    @property
+    def max_samples(self) -> int:
+        """The longest clip that is taken in whole."""
+
     def __call__(self, waveform: FloatArray, /) -> FloatArray:
         """A clip's features: (n_samples,) -> (n_frames, n_features)."""
 

@@ -29,7 +29,13 @@ from earlet.features.spectrum import (
     n_frames,
     window,
 )
-from earlet.features.waveform import Normalize, check_clip_samples, check_stream, prepare
+from earlet.features.waveform import (
+    MAX_CLIP_SAMPLES,
+    Normalize,
+    check_clip_samples,
+    check_stream,
+    prepare,
+)
 
 LOG_FLOOR = float(np.finfo(np.float32).eps)  # Kaldi floors energies at epsilon before the log
 
@@ -85,6 +91,10 @@ class Fbank:
         self.win_length = config.win_length
         self.hop_length = config.hop_length
         self.n_features = config.n_mels
+        self.max_samples = config.clip_samples or MAX_CLIP_SAMPLES
+        if config.n_frames:
+            framed = (config.n_frames - 1) * config.hop_length + config.win_length
+            self.max_samples = min(self.max_samples, framed)
         self._filters = mel_filters(
             sample_rate=config.sample_rate,
             n_fft=config.n_fft,
@@ -100,7 +110,7 @@ class Fbank:
         """(n_samples,) -> (n_frames, n_mels) float32; no frame for less than win_length samples."""
         clip, wanted = self.prepare(waveform), self.config.n_frames
         if wanted:
-            clip = clip[: (wanted - 1) * self.hop_length + self.win_length]
+            clip = clip[: self.max_samples]
         energies = self.mel_energies(clip)
         if self.config.log_offset:
             energies += np.float32(self.config.log_offset)

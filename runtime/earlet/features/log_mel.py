@@ -30,6 +30,7 @@ from earlet.features.spectrum import (
     magnitudes,
     window,
 )
+from earlet.features.waveform import MAX_CLIP_SAMPLES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +77,7 @@ class LogMel:
         self.hop_length = config.hop_length
         self.n_features = config.n_mels
         self.pad_samples = round(config.pad_seconds * config.sample_rate)
+        self.max_samples = self.pad_samples or MAX_CLIP_SAMPLES
         self._filters = mel_filters(
             sample_rate=config.sample_rate,
             n_fft=config.n_fft,

@@ -45,6 +45,7 @@ class Waveform:
     def __init__(self, config: WaveformConfig) -> None:
         self.config = config
         self.sample_rate = config.sample_rate
+        self.max_samples = config.clip_samples or MAX_CLIP_SAMPLES
 
     def __call__(self, waveform: FloatArray) -> FloatArray:
         """(n_samples,) -> (n_samples,) or (clip_samples,) float32; where nothing is to be done,

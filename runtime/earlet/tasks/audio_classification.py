@@ -1,7 +1,8 @@
 """audio-classification: what a clip is, and which commands are in a stream.
 
 A bundle with a `streaming` section is a spotter: it hears commands in streams, and a clip is what
-its most command-like moment is. One without classifies whole clips.
+its most command-like moment is. One without classifies whole clips: one that is longer than the
+network hears at once has the mean of its windows' scores.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,11 +15,12 @@ from numpy.lib.stride_tricks import sliding_window_view
 from earlet import features
 from earlet.arrays import FloatArray
 from earlet.bundle import Bundle
-from earlet.decoding.classify import FunctionToApply, scores, top
+from earlet.decoding.classify import FunctionToApply, top
 from earlet.errors import BundleError, InputError
 from earlet.results import Classification, Detection
 from earlet.streaming.spotter import PosteriorStream, Spotter, SpotterConfig
 from earlet.tasks.batch import each
+from earlet.tasks.clips import ClipClassifier
 from earlet.tasks.labels import ClassifierOutput, read_labels
 from earlet.tasks.sound import AudioInput, Chunks, load, stream, tensor
 from earlet.tasks.trace import Trace
@@ -42,9 +44,13 @@ class AudioClassification:
             threads,
             inputs=tensor(bundle.manifest.input),
             outputs={"logits": 2 if self._streaming is None else 3},
+            lengths_vary=self._streaming is None,
         )
         self.labels = read_labels(bundle, self._session.outputs[0].shape[-1])
-        if self._streaming is not None:
+        self._clips: ClipClassifier | None = None
+        if self._streaming is None:
+            self._clips = ClipClassifier(bundle, self._features, self.network)
+        else:
             self._check_streaming()
 
     @property
@@ -104,10 +110,16 @@ class AudioClassification:
         Raises:
             InputError: when the audio cannot be used.
         """
+        function = self.output.function(function_to_apply)
 
         def answer(item: AudioInput) -> list[Classification]:
-            waveform = load(item, sampling_rate, self.sample_rate)
-            return top(self._scores(waveform, function_to_apply), self.labels, top_k)
+            if self._clips is None:
+                waveform = load(item, sampling_rate, self.sample_rate)
+                scores = self._command_scores(waveform, function)
+            else:
+                chunks = stream(item, sampling_rate, self.sample_rate)
+                scores = self._clips.scores(chunks, function)
+            return top(scores, self.labels, top_k)
 
         return each(inputs, answer) if isinstance(inputs, list) else answer(inputs)
 
@@ -145,23 +157,20 @@ class AudioClassification:
 
     def trace(self, waveform: FloatArray) -> Trace:
         """Each stage of `waveform`: features; a spotter's smoothed posteriors and detected labels
-        with their times, or the logits and the best label."""
-        frames = self._features(waveform)
-        if self._streaming is None:
-            logits = self.network(frames)
-            return Trace(frames, logits, self.labels[int(logits.argmax())])
+        with their times, or the logits of each window and the best label."""
+        if self._clips is not None:
+            (best,) = self(waveform, sampling_rate=self.sample_rate, top_k=1)
+            return Trace(*self._clips.trace(waveform), best.label)
         events = self.listen(waveform, sampling_rate=self.sample_rate)
         return Trace(
-            frames,
+            self._features(waveform),
             self.posteriors(waveform),
             [[event.label, event.start_s, event.end_s] for event in events],
         )
 
-    def _scores(self, waveform: FloatArray, function: FunctionToApply | None) -> FloatArray:
-        if self._streaming is None:
-            logits = self.network(self._features(waveform))
-            return scores(logits, function or self.output.function_to_apply)
-        if function not in (None, "softmax"):
+    def _command_scores(self, waveform: FloatArray, function: FunctionToApply) -> FloatArray:
+        """Of a spotter: (n_samples,) -> (n_labels,)."""
+        if function != "softmax":
             raise InputError(
                 f"function_to_apply: {self.bundle.path} scores commands against each other in a "
                 f"stream, by softmax; got {function!r}"
@@ -171,6 +180,8 @@ class AudioClassification:
         return np.asarray(rows[int(rows[:, commands].max(axis=1).argmax())])
 
     def _check_streaming(self) -> None:
+        if self.bundle.manifest.decoding:
+            raise BundleError(f"{self.bundle.where('decoding')}: a spotter has none")
         if len(set(self.labels)) != len(self.labels):
             raise BundleError(f"{self.bundle.path}: a spotter's labels are all different")
         if self.output.function_to_apply != "softmax":

@@ -69,11 +69,11 @@ class ImageClassification:
         Raises:
             InputError: when the picture cannot be used.
         """
+        function = self.output.function(function_to_apply)
 
         def answer(item: Source) -> list[Classification]:
             logits = self.network(self._features(load(item)))
-            made = scores(logits, function_to_apply or self.output.function_to_apply)
-            return top(made, self.labels, top_k)
+            return top(scores(logits, function), self.labels, top_k)
 
         return each(inputs, answer) if isinstance(inputs, list) else answer(inputs)
 

@@ -16,6 +16,10 @@ class ClassifierOutput:
     rejection: str | None = None  # the label that says: none of the others
     function_to_apply: FunctionToApply = "softmax"  # makes scores of the network's outputs
 
+    def function(self, asked: FunctionToApply | None) -> FunctionToApply:
+        """The one that is asked for, or the bundle's own."""
+        return self.function_to_apply if asked is None else asked
+
 
 def read_labels(bundle: Bundle, n_outputs: int | None) -> tuple[str, ...]:
     """The labels of a bundle whose network has so many outputs; None where it does not tell.

@@ -91,10 +91,10 @@ class TextClassification:
         Raises:
             InputError: when it is no text, or too much of it.
         """
+        function = self.output.function(function_to_apply)
 
         def answer(item: Text) -> list[Classification]:
             logits = self.network(self._encode(item))
-            function = function_to_apply or self.output.function_to_apply
             return top(scores(logits, function), self.labels, top_k)
 
         return each(inputs, answer) if isinstance(inputs, list) else answer(inputs)
