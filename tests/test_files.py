@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from earlet.errors import InputError
-from earlet.files import HEAD_BYTES, kind_of, read_data_url
+from earlet.files import HEAD_BYTES, kind_of, read_data_url, read_plain
 
 SOUNDS = ["AIFF", "AU", "CAF", "FLAC", "MP3", "OGG", "RF64", "WAV", "WAVEX"]
 PICTURES = ["BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP"]
@@ -50,6 +50,15 @@ def test_what_is_not_base64_is_refused(content: str) -> None:
 def test_a_data_url_of_percent_signs_is_refused() -> None:
     with pytest.raises(InputError, match=r"^it: expected a data URL in base64, got data:text/x,$"):
         read_data_url("data:text/x,a%20b", "it", InputError)
+
+
+def test_base64_given_as_a_path_is_told_so_and_not_printed_whole() -> None:
+    content = base64.b64encode(bytes(9_000)).decode()
+    with pytest.raises(
+        InputError, match=r"got 12000 characters, 'AAAA.* is taken as a data URL"
+    ) as it:
+        read_plain(content, 64, "a sound file", InputError)
+    assert len(str(it.value)) < 300
 
 
 @pytest.mark.parametrize("form", SOUNDS)

@@ -14,6 +14,8 @@ from typing import Literal
 from earlet.errors import EarletError
 
 HEAD_BYTES = 64  # of a file, that `kind_of` looks at
+MAX_PATH = 4_096  # bytes: Linux's PATH_MAX
+SHOWN = 60  # characters of what is longer than that
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)  # a scheme as in RFC 3986
 _DATA_URL = re.compile(r"data:([^,]{0,200}),", re.IGNORECASE)  # RFC 2397
 _SPACE = str.maketrans("", "", " \t\r\n")  # in base64: programs break its lines
@@ -40,6 +42,11 @@ def read_plain(
     given = os.fspath(path)
     if not given:  # which pathlib takes for the current folder
         raise error(f"expected the path of {expected}, got an empty one")
+    if len(os.fsencode(given)) >= MAX_PATH:
+        raise error(
+            f"expected the path of {expected}, got {len(given)} characters, {given[:SHOWN]!r} ...; "
+            'base64 is taken as a data URL: "data:;base64,..."'
+        )
     if _ADDRESS.match(given):
         raise error(f"{given}: earlet does not download; fetch it first and give its path")
     path = Path(path)

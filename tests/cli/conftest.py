@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 import soundfile
 
 from earlet.cli import main
+from earlet_quantize.huggingface import import_folder, write
 
 TIMEOUT_S = 60  # ends a hang
 
@@ -105,6 +107,27 @@ def clip(golden: Path) -> Path:
 def recordings() -> Path:
     """Recordings with what is said in them; tests/recordings/README.md."""
     return Path(__file__).parents[1] / "recordings"
+
+
+@pytest.fixture(scope="session")
+def imported(golden: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """`imported("vit")`: a tiny bundle; transformers' answers with its network are in
+    tests/golden/huggingface."""
+
+    @cache
+    def imported(family: str) -> Path:
+        out = tmp_path_factory.mktemp("bundles") / family
+        made = import_folder(
+            golden / "huggingface" / family,
+            name=family,
+            license="Apache-2.0",
+            attribution="none needed",
+            source="random numbers",
+        )
+        write(made, out)
+        return out
+
+    return imported
 
 
 @pytest.fixture

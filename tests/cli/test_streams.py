@@ -17,6 +17,13 @@ from earlet.cli import listen
 from earlet.errors import BackendError
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+# What writes to stdout; the longer ones are told of a sound.
+COMMANDS = [
+    ["--help"],
+    ["bundles"],
+    ["listen", "--bundle", "vad", "--source"],
+    ["classify", "--top-k", "1"],
+]
 
 
 @contextmanager
@@ -93,10 +100,10 @@ def test_an_unknown_bundle_says_where_it_was_looked_for(
     assert line.startswith(f"no bundle named 'commands-xx' in {tmp_path}/one, {tmp_path}/two, ")
 
 
-@pytest.mark.parametrize("argv", [["--help"], ["bundles"], ["listen", "--bundle", "vad"]])
+@pytest.mark.parametrize("argv", COMMANDS)
 def test_a_reader_that_has_had_enough_is_no_error(run: Run, clip: Path, argv: list[str]) -> None:
-    if argv[0] == "listen":
-        argv = [*argv, "--source", str(clip)]
+    if len(argv) > 1:
+        argv = [*argv, str(clip)]
     with closed_pipe() as stdout:
         result = run(*argv, stdout=stdout)
     assert (result.returncode, result.stderr) == (0, "")
@@ -113,10 +120,10 @@ def test_head_takes_a_line_and_hears_no_complaint(recordings: Path) -> None:
         assert started.wait(60) == 0
 
 
-@pytest.mark.parametrize("argv", [["--help"], ["bundles"], ["listen", "--bundle", "vad"]])
+@pytest.mark.parametrize("argv", COMMANDS)
 def test_a_full_disk_is_one_line(run: Run, clip: Path, argv: list[str]) -> None:
-    if argv[0] == "listen":
-        argv = [*argv, "--source", str(clip)]
+    if len(argv) > 1:
+        argv = [*argv, str(clip)]
     with Path("/dev/full").open("w") as stdout:
         result = run(*argv, stdout=stdout)
     assert result.returncode == 1
@@ -149,6 +156,17 @@ def test_ctrl_c_ends_transcribing_and_what_is_done_is_out(clip: Path, tmp_path: 
     with process("transcribe", str(clip), str(long)) as started:
         assert started.stdout is not None
         assert b"Quilter" in started.stdout.readline()
+        assert interrupt(started) == (130, b"")
+
+
+def test_ctrl_c_ends_classifying_and_what_came_is_answered(imported: Callable[[str], Path]) -> None:
+    argv = ["classify", "--top-k", "1", "--bundle", str(imported("distilbert")), "-"]
+    with process(*argv) as started:
+        assert started.stdin is not None
+        assert started.stdout is not None
+        started.stdin.write(b"a lovely day\n")
+        started.stdin.flush()
+        assert started.stdout.readline().startswith(b"a lovely day\t")  # by now it waits for more
         assert interrupt(started) == (130, b"")
 
 

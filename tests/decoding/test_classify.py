@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from earlet.decoding.classify import scores, softmax, top
+from earlet.decoding.classify import check_parameters, scores, softmax, top
 from earlet.errors import InputError
 from earlet.results import Classification
 
@@ -33,8 +33,6 @@ def test_sigmoid_is_the_textbook_one_and_does_not_overflow() -> None:
 def test_logits_become_scores_by_the_function_that_is_asked_for() -> None:
     np.testing.assert_array_equal(scores(SCORES, "none"), SCORES)
     np.testing.assert_array_equal(scores(SCORES, "softmax"), softmax(SCORES))
-    with pytest.raises(InputError, match="expected softmax, sigmoid or none, got 'tanh'"):
-        scores(SCORES, "tanh")  # type: ignore[arg-type]
 
 
 def test_labels_come_best_first() -> None:
@@ -49,8 +47,15 @@ def test_more_than_there_are_gives_all() -> None:
 @pytest.mark.parametrize("top_k", [0, -1, 2.0, "3", True, [1]])
 def test_fewer_than_one_and_no_number_are_refused(top_k: Any) -> None:
     with pytest.raises(InputError, match="top_k: expected a whole number of 1 or more, got"):
-        top(SCORES, LABELS, top_k)
+        check_parameters("none", top_k)
 
 
-def test_a_number_of_numpy_is_one() -> None:
-    assert len(top(SCORES, LABELS, np.int64(2))) == 2  # type: ignore[arg-type]
+@pytest.mark.parametrize("function", ["tanh", "", "Softmax", None, []])
+def test_another_function_is_refused(function: Any) -> None:
+    with pytest.raises(InputError, match="expected one of softmax, sigmoid, none, got"):
+        check_parameters(function, None)
+
+
+@pytest.mark.parametrize("top_k", [None, 1, 1_000, np.int64(2)])
+def test_any_number_from_one_on_is_taken(top_k: Any) -> None:
+    check_parameters("sigmoid", top_k)

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from earlet.audio.file import SUFFIXES
 from earlet.errors import InputError
-from earlet.jobs.plan import SUFFIXES, Format, Item, plan
+from earlet.jobs.plan import Format, Item, plan
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -135,7 +136,7 @@ def test_a_folder_without_sounds_is_told(tmp_path: Path) -> None:
     touch(tmp_path, "notes.txt")
     items, (problem,) = plan([str(tmp_path)], None, "txt")
     assert items == []
-    assert problem.startswith(f"{tmp_path}: no sound files in it (.aif .aifc ")
+    assert problem.startswith(f"{tmp_path}: no file in it ends with one of .aif .aifc ")
 
 
 def test_a_folder_that_cannot_be_read_is_told_and_the_others_are_taken(

@@ -59,11 +59,22 @@ def test_another_type_of_input_is_refused_with_what_is_expected(
 
 
 @pytest.mark.parametrize(
-    "inputs", [{"array": [0.0]}, {"clip.wav"}, bytearray(b"RIFF"), np.array("clip.wav")]
+    "inputs",
+    [{"array": [0.0]}, {"sampling_rate": RATE}, {}, {"clip.wav"}, bytearray(b"RIFF"), np.array("x")],
 )
 def test_another_collection_is_refused(task: Listener, inputs: Any) -> None:
     with pytest.raises(InputError):
         task(inputs)
+
+
+@pytest.mark.parametrize("key", ["array", "raw"])
+def test_samples_come_with_their_rate_as_datasets_hands_them_about(
+    task: Listener, speech: FloatArray, key: str
+) -> None:
+    both: Any = {key: speech, "sampling_rate": RATE, "path": None}
+    assert task(both) == task(speech, sampling_rate=RATE)
+    with pytest.raises(InputError, match="a mapping brings its own"):
+        task(both, sampling_rate=RATE)
 
 
 @pytest.mark.parametrize("start", ["https:", "HTTP:", "s3:", "file:"])
@@ -75,8 +86,8 @@ def test_an_address_is_not_fetched(task: Listener, start: str) -> None:
 
 @pytest.mark.parametrize(
     "inputs",
-    [(0.5, -0.5), range(5), {"array": np.zeros(9)}, (np.zeros(9), RATE), bytearray(b"RIFF"), {"x"}],
-    ids=["samples", "range", "mapping", "pair", "bytearray", "set"],
+    [(0.5, -0.5), range(5), (np.zeros(9), RATE), bytearray(b"RIFF"), {"x"}],
+    ids=["samples", "range", "pair", "bytearray", "set"],
 )
 def test_what_yields_no_chunks_is_refused_with_what_to_do(task: Listener, inputs: Any) -> None:
     message = "expected chunks of samples, got .*; samples come as an array with its sampling_rate"

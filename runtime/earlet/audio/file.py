@@ -22,6 +22,12 @@ from earlet.errors import AudioFileError, InputError
 from earlet.files import HEAD_BYTES, kind_of, read_data_url, read_plain
 
 Source = str | os.PathLike[str] | bytes | BinaryIO
+# What is looked for in folders: the usual suffixes of the formats that libsndfile reads, see
+# https://libsndfile.github.io/libsndfile/formats.html; MP3 and Opus since its version 1.1.
+SUFFIXES = (
+    *(".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".mp3", ".oga", ".ogg", ".opus"),
+    *(".rf64", ".snd", ".w64", ".wav", ".wave"),
+)
 BLOCK_S = 1.0  # seconds of sound read at a time
 UNKNOWN_FRAMES = 2**63 - 1  # libsndfile's SF_COUNT_MAX
 UTF16_MARK = b"\xff\xfe"  # also like the first bytes of an MP3 frame, so libmpg123 would try it

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Sequence
 
-from earlet.cli import inspect, listen, program, transcribe
+from earlet.cli import classify, inspect, listen, program, transcribe
 from earlet.errors import AudioFileError, MicrophoneError
 
 
@@ -16,10 +16,11 @@ def _parser() -> argparse.ArgumentParser:
     from earlet import __version__
 
     parser = program.Parser(
-        prog="earlet", description="Spoken commands and transcription, on this device, offline."
+        prog="earlet",
+        description="Commands, speech, sounds, pictures and texts, on this device, offline.",
     )
     parser.add_argument("--version", action="version", version=f"earlet {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (listen, transcribe, inspect):
+    for module in (listen, transcribe, classify, inspect):
         module.add_to(commands)
     return parser

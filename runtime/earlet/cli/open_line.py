@@ -1,19 +1,15 @@
 """The last line of a terminal, drawn again and again: what is being said, or how far a job is."""
 
 import shutil
-import unicodedata
-from collections.abc import Iterable
-from itertools import accumulate, takewhile
 from types import TracebackType
 from typing import Self, TextIO
 
+from earlet.cli.cells import ELLIPSIS, n_fitting
 from earlet.errors import printable
 from earlet.results import Partial, timed_line
 
 WIPE, DIM, PLAIN = "\r\x1b[K", "\x1b[2m", "\x1b[22m"  # ECMA-48: erase in line; rendition 2, 22
 MIN_CELLS = 20  # for the text; where the times would leave less, they are left out
-WIDE = ("W", "F")  # East Asian widths that take two cells of a terminal (Unicode's UAX 11)
-OVERLAID = ("Mn", "Me")  # categories of characters that take none: accents and the like
 
 
 class OpenLine:
@@ -62,23 +58,10 @@ def drawn(partial: Partial, n_cells: int) -> str:
     certain, text = printable(partial.stable), printable(partial.text)
     first, mark = len(text) - n_fitting(reversed(text), n_cells), ""
     if first:
-        first, mark = len(text) - n_fitting(reversed(text), n_cells - 1), "…"
+        first, mark = len(text) - n_fitting(reversed(text), n_cells - 1), ELLIPSIS
     return f"{times}{mark}{certain[first:]}{DIM}{text[max(first, len(certain)) :]}{PLAIN}"
 
 
 def n_cells() -> int:
     """Cells of a line that is drawn over: one that wraps to a second would stay there."""
     return shutil.get_terminal_size().columns - 1
-
-
-def n_fitting(characters: Iterable[str], n_cells: int) -> int:
-    """How many characters, from the first on, take no more than `n_cells`."""
-    ends = accumulate(_cells(character) for character in characters)
-    return sum(1 for _ in takewhile(lambda end: end <= n_cells, ends))
-
-
-def _cells(character: str) -> int:
-    """How wide a terminal shows it."""
-    if unicodedata.category(character) in OVERLAID:
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in WIDE else 1

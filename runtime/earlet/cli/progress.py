@@ -3,7 +3,8 @@
 import sys
 import time
 
-from earlet.cli.open_line import OpenLine, n_cells, n_fitting
+from earlet.cli.cells import n_fitting
+from earlet.cli.open_line import OpenLine, n_cells
 from earlet.errors import printable
 from earlet.jobs.plan import Item
 from earlet.jobs.worker import Outcome

@@ -1,7 +1,7 @@
 """From logits to labels with scores."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -23,12 +23,22 @@ def sigmoid(logits: FloatArray) -> FloatArray:
     return np.asarray(0.5 + 0.5 * np.tanh(0.5 * logits), dtype=np.float32)
 
 
-def scores(logits: FloatArray, function: FunctionToApply) -> FloatArray:
-    """Logits as scores: one of many labels, each for itself, or as the network gives them.
+def check_parameters(function: FunctionToApply, top_k: int | None) -> None:
+    """What `scores` and `top` take.
 
     Raises:
-        InputError: for another function.
+        InputError: for another function, and a top_k that is no whole number or below 1.
     """
+    if function not in get_args(FunctionToApply):
+        expected = ", ".join(get_args(FunctionToApply))
+        raise InputError(f"function_to_apply: expected one of {expected}, got {function!r}")
+    is_number = isinstance(top_k, int | np.integer) and not isinstance(top_k, bool)
+    if top_k is not None and not (is_number and top_k >= 1):
+        raise InputError(f"top_k: expected a whole number of 1 or more, got {top_k!r}")
+
+
+def scores(logits: FloatArray, function: FunctionToApply) -> FloatArray:
+    """Logits as scores: one of many labels, each for itself, or as the network gives them."""
     match function:
         case "softmax":
             return softmax(logits)
@@ -36,17 +46,9 @@ def scores(logits: FloatArray, function: FunctionToApply) -> FloatArray:
             return sigmoid(logits)
         case "none":
             return logits
-    raise InputError(f"function_to_apply: expected softmax, sigmoid or none, got {function!r}")
 
 
 def top(scores: FloatArray, labels: Sequence[str], top_k: int | None) -> list[Classification]:
-    """The `top_k` best labels, best first; None or more than there are gives all.
-
-    Raises:
-        InputError: for a top_k that is no whole number or below 1.
-    """
-    is_number = isinstance(top_k, int | np.integer) and not isinstance(top_k, bool)
-    if top_k is not None and not (is_number and top_k >= 1):
-        raise InputError(f"top_k: expected a whole number of 1 or more, got {top_k!r}")
+    """The `top_k` best labels, best first; None or more than there are gives all."""
     best = np.argsort(-scores, kind="stable")[:top_k]
     return [Classification(labels[i], float(scores[i])) for i in best]

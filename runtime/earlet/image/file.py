@@ -27,6 +27,10 @@ MAX_PIXELS = 50_000_000  # cameras give 8 to 50 million; decoding takes about 10
 MAX_SIDE = 65_535  # pixels: JPEG's own limit
 MAX_BYTES = 4 * MAX_PIXELS  # of a picture's file: what the largest takes without compression
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")  # none that runs another program
+SUFFIXES = (  # what is looked for in folders
+    *(".apng", ".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff"),
+    ".webp",
+)
 # What Pillow's decoders raise for damaged pictures.
 _DAMAGED = (
     EOFError,

@@ -10,17 +10,11 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Literal
 
+from earlet.audio.file import SUFFIXES
 from earlet.errors import InputError
 
 Format = Literal["txt", "json", "srt", "vtt"]
 Timestamps = Literal["none", "segment", "word"]
-
-# What is looked for in folders: the usual suffixes of the formats that libsndfile reads, see
-# https://libsndfile.github.io/libsndfile/formats.html; MP3 and Opus since its version 1.1.
-SUFFIXES = (
-    *(".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".mp3", ".oga", ".ogg", ".opus"),
-    *(".rf64", ".snd", ".w64", ".wav", ".wave"),
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +59,8 @@ def plan(paths: Sequence[str], out: str | None, format: Format) -> tuple[list[It
     for path in paths:
         # Unlike Path.is_dir, it raises nothing where it may not look: what is there is tried.
         if os.path.isdir(path):  # noqa: PTH112
-            found += ((sound, PurePath(sound).relative_to(path)) for sound in _walk(path, problems))
+            sounds = walk(path, SUFFIXES, problems)
+            found += ((sound, PurePath(sound).relative_to(path)) for sound in sounds)
         else:
             found.append((path, PurePath(PurePath(path).name)))
     if out is None:
@@ -79,8 +74,12 @@ def plan(paths: Sequence[str], out: str | None, format: Format) -> tuple[list[It
     return items, problems
 
 
-def _walk(folder: str, problems: list[str]) -> Iterator[str]:
-    n_problems, n_sounds = len(problems), 0
+def walk(folder: str, suffixes: Sequence[str], problems: list[str]) -> Iterator[str]:
+    """The files with one of these suffixes in a folder and below, by name.
+
+    Hidden ones and links to folders are left out. What is wrong goes to `problems`, a line each.
+    """
+    n_problems, n_files = len(problems), 0
 
     def unreadable(problem: OSError) -> None:
         problems.append(f"{problem.filename}: cannot be read: {problem.strerror}")
@@ -88,11 +87,11 @@ def _walk(folder: str, problems: list[str]) -> Iterator[str]:
     for place, folders, names in os.walk(folder, onerror=unreadable):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
-            if PurePath(name).suffix.lower() in SUFFIXES and not name.startswith("."):
-                n_sounds += 1
+            if PurePath(name).suffix.lower() in suffixes and not name.startswith("."):
+                n_files += 1
                 yield str(PurePath(place, name))
-    if not n_sounds and len(problems) == n_problems:
-        problems.append(f"{folder}: no sound files in it ({' '.join(SUFFIXES)})")
+    if not n_files and len(problems) == n_problems:
+        problems.append(f"{folder}: no file in it ends with one of {' '.join(suffixes)}")
 
 
 def _outputs(places: list[PurePath], out: PurePath, format: Format) -> Iterator[str]:

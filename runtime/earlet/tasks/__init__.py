@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 Listener = Union["AudioClassification", "SpeechRecognition", "VoiceActivityDetection"]
 Pipeline = Union[Listener, "ImageClassification", "TextClassification"]
-_DEFAULTS: dict[str, str | None] = {  # the bundle of a task, where it has one of its own
+_DEFAULTS = {  # the bundle of a task
     "audio-classification": "commands-en",
     "automatic-speech-recognition": "moonshine-tiny-en",
-    "image-classification": None,
-    "text-classification": None,
+    "image-classification": "efficientnet-lite0",
+    "text-classification": "sentiment-en",
     "voice-activity-detection": "vad",
 }
 
@@ -65,15 +65,12 @@ def pipeline(task: str, bundle: str | Path | None = None, *, threads: int = 1) -
         threads: that the network may use.
 
     Raises:
-        InputError: no such task, or no bundle where the task has none of its own.
+        InputError: no such task.
         BundleError: no such bundle, a damaged one, or one for another task.
     """
     if not isinstance(task, str) or task not in _DEFAULTS:
         raise InputError(f"task: there is no {task!r}{nearest(str(task), _DEFAULTS)}")
-    name = _DEFAULTS[task] if bundle is None else bundle
-    if name is None:
-        raise InputError(f"{task}: comes without a bundle; name one: pipeline({task!r}, bundle)")
-    opened = load(name)
+    opened = load(_DEFAULTS[task] if bundle is None else bundle)
     if opened.manifest.task != task:
         raise BundleError(f"{opened.path}: a bundle for {opened.manifest.task}, not for {task}")
     return open_bundle(opened, threads)

@@ -110,7 +110,7 @@ class AudioClassification:
         Raises:
             InputError: when the audio cannot be used.
         """
-        function = self.output.function(function_to_apply)
+        function = self.output.function(function_to_apply, top_k)
 
         def answer(item: AudioInput) -> list[Classification]:
             if self._clips is None:

@@ -69,7 +69,7 @@ class ImageClassification:
         Raises:
             InputError: when the picture cannot be used.
         """
-        function = self.output.function(function_to_apply)
+        function = self.output.function(function_to_apply, top_k)
 
         def answer(item: Source) -> list[Classification]:
             logits = self.network(self._features(load(item)))

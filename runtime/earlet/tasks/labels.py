@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from earlet.bundle import Bundle
-from earlet.decoding.classify import FunctionToApply
+from earlet.decoding.classify import FunctionToApply, check_parameters
 from earlet.errors import BundleError
 from earlet.schema import nearest
 
@@ -16,9 +16,15 @@ class ClassifierOutput:
     rejection: str | None = None  # the label that says: none of the others
     function_to_apply: FunctionToApply = "softmax"  # makes scores of the network's outputs
 
-    def function(self, asked: FunctionToApply | None) -> FunctionToApply:
-        """The one that is asked for, or the bundle's own."""
-        return self.function_to_apply if asked is None else asked
+    def function(self, asked: FunctionToApply | None, top_k: int | None) -> FunctionToApply:
+        """What a caller asks for, or the bundle's own; told before the first input is read.
+
+        Raises:
+            InputError: for a function or a `top_k` that there cannot be.
+        """
+        function = self.function_to_apply if asked is None else asked
+        check_parameters(function, top_k)
+        return function
 
 
 def read_labels(bundle: Bundle, n_outputs: int | None) -> tuple[str, ...]:

@@ -1,12 +1,12 @@
 """What the audio tasks have in common: what a caller may hand in.
 
-A path, encoded bytes, a file object, samples, or an iterable of chunks such as a microphone: all
-become mono float32 chunks at the network's rate.
+A path, a data URL, encoded bytes, a file object, samples with their rate, or an iterable of chunks
+such as a microphone: all become mono float32 chunks at the network's rate.
 """
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from typing import BinaryIO, TypeGuard
+from typing import Any, BinaryIO, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,10 @@ from earlet.audio.file import AudioFile, Source
 from earlet.audio.resample import MAX_RATE_HZ, MIN_RATE_HZ, Resampler
 from earlet.errors import InputError
 
-AudioInput = str | os.PathLike[str] | bytes | BinaryIO | AnyArray
+# The mapping is how `datasets` and transformers' pipelines hand samples about:
+# {"array": samples, "sampling_rate": Hz}, or "raw" for "array".
+AudioInput = str | os.PathLike[str] | bytes | BinaryIO | AnyArray | Mapping[str, Any]
+SAMPLES = ("array", "raw")
 Chunks = Iterable[npt.ArrayLike]  # mono, already at the network's rate
 CHUNK_S = 1.0  # seconds of an array handed on at a time
 
@@ -30,7 +33,7 @@ def tensor(section: Mapping[str, object]) -> dict[str, int]:
 
 
 def load(inputs: AudioInput, sampling_rate: int | None, sample_rate: int) -> FloatArray:
-    """A path, encoded bytes, a file object or samples as one waveform at `sample_rate`.
+    """Anything but an iterable of chunks as one waveform at `sample_rate`.
 
     Raises:
         InputError: when it is none of these, or the audio cannot be used.
@@ -49,6 +52,8 @@ def stream(
     """
     if isinstance(source, np.ndarray):
         yield from _resampled(source, sampling_rate, sample_rate)
+    elif isinstance(source, Mapping):
+        yield from _resampled(*_samples(source, sampling_rate), sample_rate)
     elif _is_file(source):
         if sampling_rate is not None:
             raise InputError("sampling_rate belongs to an array of samples; a file brings its own")
@@ -61,7 +66,7 @@ def stream(
             )
         n_read = 0
         for chunk in source:
-            if np.isscalar(chunk):  # of a list of samples, of a bytearray, or a key of a mapping
+            if np.isscalar(chunk):  # of a list of samples, or of a bytearray
                 raise InputError(
                     f"expected chunks of samples, got {type(chunk).__name__}; samples come as an "
                     "array with its sampling_rate, an encoded file as bytes"
@@ -78,6 +83,16 @@ def stream(
 
 def _is_file(source: object) -> TypeGuard[Source]:
     return isinstance(source, str | os.PathLike | bytes) or hasattr(source, "read")
+
+
+def _samples(source: Mapping[str, Any], rate: int | None) -> tuple[AnyArray, int]:
+    found = [key for key in SAMPLES if key in source]
+    if len(found) != 1 or "sampling_rate" not in source:
+        expected = '{"array": samples, "sampling_rate": Hz}'
+        raise InputError(f"expected {expected}, got a mapping with the keys {[*source]}")
+    if rate is not None:
+        raise InputError("sampling_rate belongs to an array of samples; a mapping brings its own")
+    return np.asarray(source[found[0]]), source["sampling_rate"]
 
 
 def _resampled(samples: AnyArray, rate: int | None, sample_rate: int) -> Iterator[FloatArray]:

@@ -91,7 +91,7 @@ class TextClassification:
         Raises:
             InputError: when it is no text, or too much of it.
         """
-        function = self.output.function(function_to_apply)
+        function = self.output.function(function_to_apply, top_k)
 
         def answer(item: Text) -> list[Classification]:
             logits = self.network(self._encode(item))
