@@ -1,19 +1,27 @@
 """Clip classifiers and CTC, with networks so small that their answers are known beforehand."""
 
 import json
+import math
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
+import soundfile
 
 import earlet
+from earlet import features
 from earlet.arrays import FloatArray
-from earlet.errors import EarletError, InputError
+from earlet.errors import BundleError, EarletError, InputError
+from earlet.tasks.audio_classification import AudioClassification
+from earlet.tasks.clips import ClipClassifier
 from earlet.verify import verify
 from earlet_quantize.graph import GraphBuilder, save
 from earlet_quantize.pack import pack
 
+ROOT = Path(__file__).parents[2]
 RATE = 16_000
 FRAME = 320  # samples a CTC output
 PIECES = ["<pad>", "|", "E", "H", "L", "O"]
@@ -79,10 +87,10 @@ def packed(
     return folder / "tiny"
 
 
-@pytest.fixture
-def level(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def level(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return packed(
-        tmp_path,
+        tmp_path_factory.mktemp("level"),
         level_classifier(),
         {"labels.txt": "above\nbelow\n"},
         np.full(RATE, 0.5, dtype=np.float32),
@@ -109,6 +117,86 @@ def test_a_clip_classifier_proves_itself_and_does_not_listen(level: Path) -> Non
     classify = earlet.pipeline("audio-classification", level)
     with pytest.raises(InputError, match="a stream needs a bundle with a `streaming` section"):
         next(classify.listen(np.zeros(RATE, dtype=np.float32), sampling_rate=RATE))
+
+
+@pytest.fixture
+def level_of_seconds(level: Path, altered: Callable[..., Path]) -> AudioClassification:
+    """The same network, which hears a second at a time and no less than 0.1 s."""
+    folder = altered(level, {}, decoding={"window_s": 1.0, "min_samples": 1_600})
+    return earlet.pipeline("audio-classification", folder)
+
+
+def test_a_long_clip_has_the_mean_of_its_windows_scores(
+    level_of_seconds: AudioClassification,
+) -> None:
+    # Seconds of 4 and of -2, and half a second of -1: the last window has the mean -1.5.
+    clip = np.repeat(np.array([4, 4, -2, -2, -1], dtype=np.float32), RATE // 2)
+    above = [1 / (1 + math.exp(-logit)) for logit in (4, -2, -1.5)]
+    scores = {c.label: c.score for c in level_of_seconds(clip, sampling_rate=RATE)}
+    assert scores["above"] == pytest.approx(sum(above) / 3, abs=1e-5)
+    assert scores["below"] == pytest.approx(1 - sum(above) / 3, abs=1e-5)
+    (mean_logit,) = level_of_seconds(clip, sampling_rate=RATE, top_k=1, function_to_apply="none")
+    assert mean_logit.score == pytest.approx((4 - 2 - 1.5) / 3, abs=1e-5)
+
+
+def test_a_clip_of_one_window_is_not_touched(
+    level: Path, level_of_seconds: AudioClassification
+) -> None:
+    whole = earlet.pipeline("audio-classification", level)
+    clip = np.random.default_rng(0).normal(0.1, 0.1, RATE).astype(np.float32)
+    for n_samples in (RATE, RATE - 1, 1_600):
+        one, other = (
+            task(clip[:n_samples], sampling_rate=RATE) for task in (whole, level_of_seconds)
+        )
+        assert one == other
+
+
+def test_a_file_is_heard_as_the_array_of_its_samples(
+    level_of_seconds: AudioClassification, tmp_path: Path
+) -> None:
+    clip = np.random.default_rng(0).normal(0.1, 0.1, 5 * RATE + 7).astype(np.float32)
+    soundfile.write(tmp_path / "clip.wav", clip, RATE, subtype="FLOAT")
+    assert level_of_seconds(tmp_path / "clip.wav") == level_of_seconds(clip, sampling_rate=RATE)
+
+
+@pytest.mark.parametrize("n_samples", [0, 1, 1_599])
+def test_a_clip_too_short_for_the_network_is_refused(
+    level_of_seconds: AudioClassification, n_samples: int
+) -> None:
+    expected = rf"the clip: {n_samples} samples, and .* needs at least 1600 \(0\.1 s\)"
+    with pytest.raises(InputError, match=expected):
+        level_of_seconds(np.zeros(n_samples, dtype=np.float32), sampling_rate=RATE)
+
+
+def test_an_empty_clip_is_refused_by_any_network(level: Path) -> None:
+    classify = earlet.pipeline("audio-classification", level)
+    with pytest.raises(InputError, match="the clip: 0 samples, and this network needs at least 1 "):
+        classify(np.zeros(0, dtype=np.float32), sampling_rate=RATE)
+
+
+@pytest.mark.parametrize(
+    ("input_section", "longest_s"),
+    [
+        ({"kind": "waveform", "sample_rate": RATE, "clip_samples": 8_000}, 0.5),
+        ({"kind": "fbank", "n_frames": 98}, 0.995),
+        ({"kind": "fbank", "n_frames": 98, "clip_samples": 8_000}, 0.5),
+        ({"kind": "log-mel", "pad_seconds": 0.5}, 0.5),
+    ],
+)
+def test_windows_longer_than_the_features_take_in_are_refused(
+    level: Path, altered: Callable[..., Path], input_section: dict[str, Any], longest_s: float
+) -> None:
+    folder = altered(level, {}, input=input_section, decoding={"window_s": 1.0})
+    with pytest.raises(BundleError, match=f"decoding: need window_s .* at most {longest_s}, "):
+        ClipClassifier(
+            earlet.load(folder), features.from_manifest(input_section), lambda frames: frames
+        )
+
+
+def test_a_spotter_with_windows_of_clips_is_refused(altered: Callable[..., Path]) -> None:
+    folder = altered(ROOT / "models" / "commands-en", {}, decoding={"window_s": 1.0})
+    with pytest.raises(BundleError, match=r"commands-en/bundle.yaml: decoding: a spotter has none"):
+        earlet.pipeline("audio-classification", folder)
 
 
 def test_a_spotter_scores_commands_by_softmax_only() -> None:

@@ -150,7 +150,7 @@ def test_an_array_that_is_no_clip_is_refused(
 @pytest.mark.parametrize("function", ["", "relu", "None", 3])
 def test_another_function_is_refused(yamnet: AudioClassification, function: Any) -> None:
     clip = np.zeros(WINDOW, dtype=np.float32)
-    with pytest.raises(InputError, match="function_to_apply: expected one of softmax, sigmoid, none"):
+    with pytest.raises(InputError, match="function_to_apply: expected one of softmax, "):
         yamnet(clip, sampling_rate=RATE, function_to_apply=function)
 
 

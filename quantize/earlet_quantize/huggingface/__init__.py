@@ -4,7 +4,7 @@
     generation_config.json  README.md  LICENSE  onnx/*.onnx or *.onnx
 
 What a network is, `architectures` in config.json says. Files and facts of each family are in the
-modules: `speech.py`, `image.py`, `text.py`, `tokenizer.py`, `whisper.py`, `moonshine.py`,
+modules: `speech.py`, `image.py`, `text.py`, `tokenizer/`, `whisper.py`, `moonshine.py`,
 `classifier.py` and `origin.py`. A fact that is missing is a FolderError that names file and key,
 unless the file names a class whose documentation gives a default.
 
@@ -31,10 +31,14 @@ from earlet_quantize.staging import scratch_folder
 Importer = Callable[[Folder, Facts, Variant], Draft]
 IMPORTERS: dict[str, Importer] = {  # by class of transformers
     "ASTForAudioClassification": speech.classify_spectrogram,
+    "Data2VecAudioForSequenceClassification": speech.classify_waveform,
     "HubertForCTC": speech.recognise_characters,
     "HubertForSequenceClassification": speech.classify_waveform,
+    "UniSpeechSatForSequenceClassification": speech.classify_waveform,
     "Wav2Vec2ForCTC": speech.recognise_characters,
     "Wav2Vec2ForSequenceClassification": speech.classify_waveform,
+    "WavLMForSequenceClassification": speech.classify_waveform,
+    "WhisperForAudioClassification": whisper.classify,
     "ConvNextForImageClassification": image.classify_image,
     "DeiTForImageClassification": image.classify_image,
     "DeiTForImageClassificationWithTeacher": image.classify_image,
@@ -42,9 +46,14 @@ IMPORTERS: dict[str, Importer] = {  # by class of transformers
     "MobileNetV1ForImageClassification": image.classify_image,
     "MobileNetV2ForImageClassification": image.classify_image,
     "ViTForImageClassification": image.classify_image,
+    "AlbertForSequenceClassification": text.classify_text,
     "BertForSequenceClassification": text.classify_text,
+    "CamembertForSequenceClassification": text.classify_text,
     "DebertaV2ForSequenceClassification": text.classify_text,
     "DistilBertForSequenceClassification": text.classify_text,
+    "ElectraForSequenceClassification": text.classify_text,
+    "MPNetForSequenceClassification": text.classify_text,
+    "MobileBertForSequenceClassification": text.classify_text,
     "RobertaForSequenceClassification": text.classify_text,
     "XLMRobertaForSequenceClassification": text.classify_text,
     "MoonshineForConditionalGeneration": moonshine.recognise,

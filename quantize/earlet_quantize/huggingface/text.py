@@ -1,22 +1,35 @@
-"""Text: BERT, DistilBERT, RoBERTa, XLM-R and DeBERTa-v2 classifiers.
+"""Text: classifiers of BERT's family, see `IMPORTERS` for which.
 
 | fact | from |
 |---|---|
-| the tokenizer | see `tokenizer.py` |
+| the tokenizer | see `tokenizer/` |
 | max_length | the less of tokenizer_config.json `model_max_length` and the network's positions |
-| positions | config.json `max_position_embeddings`; RoBERTa and XLM-R count from pad_token_id + 1 |
+| positions | config.json `max_position_embeddings`; OFFSET_POSITIONS count from pad_token_id + 1 |
+| where texts are cut | tokenizer_config.json `truncation_side`, or else tokenizer.json |
 
 A tokenizer without a limit of its own has the `model_max_length` 1e30, the documented default.
+Texts are cut as transformers' pipeline cuts them with `truncation=True`: limit and strategy in
+tokenizer.json do not count. Where the pipeline would not cut, and the network fail, positions do.
 """
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
+from typing import Literal
 
 import onnx
 
+from earlet.tokenizers.truncation import Truncation
 from earlet_quantize.errors import FolderError
 from earlet_quantize.huggingface.classifier import classifier
 from earlet_quantize.huggingface.draft import Draft
-from earlet_quantize.huggingface.folder import TOKENIZER, TOKENIZER_CONFIG, Facts, Folder, Variant
+from earlet_quantize.huggingface.folder import (
+    TOKENIZER,
+    TOKENIZER_CONFIG,
+    Facts,
+    Folder,
+    Variant,
+    encode,
+)
 from earlet_quantize.huggingface.network import Input, read_network
 from earlet_quantize.huggingface.tokenizer import read_tokenizer
 
@@ -27,20 +40,19 @@ INPUTS = {
     "token_type_ids": Input("token_type_ids", 2, INT64, optional=True),
 }
 UNLIMITED: dict[str, object] = {"model_max_length": int(1e30)}
-OFFSET_POSITIONS = ("roberta", "xlm-roberta")  # model types whose first position is not 0
+OFFSET_POSITIONS = ("camembert", "mpnet", "roberta", "xlm-roberta")  # the first is not 0
 
 
 def classify_text(folder: Folder, config: Facts, variant: Variant) -> Draft:
     """A classifier of a text or of a pair of texts."""
-    section = {
-        "kind": "text",
-        "tokenizer": {"file": TOKENIZER},
-        "max_length": max_length(folder.facts(TOKENIZER_CONFIG).over(UNLIMITED), config),
-    }
+    settings = folder.facts(TOKENIZER_CONFIG).over(UNLIMITED)
+    limit = max_length(settings, config)
+    section = {"kind": "text", "tokenizer": {"file": TOKENIZER}, "max_length": limit}
     draft = classifier(
         "text-classification", section, config, read_network(folder, variant, INPUTS)
     )
-    return replace(draft, files={**draft.files, TOKENIZER: read_tokenizer(folder, config)})
+    tokenizer = cutting(read_tokenizer(folder, config), settings, limit)
+    return replace(draft, files={**draft.files, TOKENIZER: tokenizer})
 
 
 def max_length(tokenizer: Facts, config: Facts) -> int:
@@ -55,3 +67,21 @@ def max_length(tokenizer: Facts, config: Facts) -> int:
             f"max_position_embeddings for {limit}"
         )
     return limit
+
+
+def cutting(tokenizer: bytes, settings: Facts, max_length: int) -> bytes:
+    """A tokenizer.json that cuts as transformers does: where `settings` say, the longer first."""
+    document = json.loads(tokenizer)
+    stated = Truncation(**(document.get("truncation") or {}))
+    sides: dict[str, Literal["Right", "Left"]] = {"right": "Right", "left": "Left"}
+    if "truncation_side" not in settings:
+        direction = stated.direction
+    elif (side := settings.get("truncation_side", str)) in sides:
+        direction = sides[side]
+    else:
+        settings.refuse("truncation_side", " or ".join(sides))
+    if stated.direction == direction and stated.strategy == Truncation.strategy:
+        return tokenizer
+    wanted = Truncation(max_length=max_length, direction=direction)
+    document["truncation"] = asdict(wanted)
+    return encode(json.dumps(document, ensure_ascii=False), settings.where)

@@ -4,11 +4,10 @@ A tensor of an ONNX file may live in another file ("external data"), named by an
 must not reach outside itself, and not every release of ONNX Runtime refuses, so it is refused here.
 Functions that a model defines are, too: ONNX Runtime unfolds them while it opens the model, and 31
 that each call the next one twice are 2^31 nodes out of 3 kB.
-Wire format: https://protobuf.dev/programming-guides/encoding; field numbers: `onnx.proto` (IR 13).
+Field numbers: `onnx.proto` (IR 13).
 """
 
-from collections.abc import Iterator
-
+from earlet.backends.protobuf import fields
 from earlet.errors import BackendError
 
 # message -> {field number -> message inside}; only the ways that lead to a TensorProto
@@ -31,17 +30,16 @@ _MESSAGES: dict[str, dict[int, str]] = {
 _GRAPH, _FUNCTIONS = 7, 25  # ModelProto
 _EXTERNAL_DATA, _DATA_LOCATION = 13, 14  # TensorProto
 _MAX_DEPTH = 64  # graphs inside graphs; real networks have two or three
-_VARINT, _FIXED64, _LENGTH_DELIMITED, _FIXED32 = 0, 1, 2, 5  # wire types
 
 
 def check(network: bytes, name: str) -> None:
     """Raise BackendError unless `network` is an ONNX model that holds all its own data."""
     try:
-        fields = {number for number, _ in _fields(memoryview(network))}
-        if _GRAPH not in fields:
+        numbers = {number for number, _ in fields(memoryview(network))}
+        if _GRAPH not in numbers:
             raise ValueError("it has no graph")
         external = _has_external_data(memoryview(network), "ModelProto", 0)
-    except (ValueError, IndexError) as problem:
+    except ValueError as problem:
         raise BackendError(
             f"{name}: expected an ONNX model, got {guess(network)} ({problem}); "
             "fetch or export the file again"
@@ -51,7 +49,7 @@ def check(network: bytes, name: str) -> None:
             f"{name}: keeps tensors in another file (ONNX external data), and a bundle's network "
             "must hold its own; save it as a single file"
         )
-    if _FUNCTIONS in fields:
+    if _FUNCTIONS in numbers:
         raise BackendError(
             f"{name}: defines functions of its own, which may unfold without bound; "
             "export it with them inlined"
@@ -62,7 +60,7 @@ def _has_external_data(message: memoryview, kind: str, depth: int) -> bool:
     if depth > _MAX_DEPTH:
         raise ValueError(f"it is nested more than {_MAX_DEPTH} deep")
     inside = _MESSAGES[kind]
-    for number, payload in _fields(message):
+    for number, payload in fields(message):
         if kind == "TensorProto":
             if number == _EXTERNAL_DATA or (number == _DATA_LOCATION and payload == 1):
                 return True
@@ -73,39 +71,6 @@ def _has_external_data(message: memoryview, kind: str, depth: int) -> bool:
         ):
             return True
     return False
-
-
-def _fields(message: memoryview) -> Iterator[tuple[int, memoryview | int]]:
-    """The fields of one message: number, and the bytes or the varint it holds."""
-    at = 0
-    while at < len(message):
-        key, at = _varint(message, at)
-        number, wire_type = key >> 3, key & 7
-        if wire_type == _VARINT:
-            value, at = _varint(message, at)
-            yield number, value
-            continue
-        if wire_type == _LENGTH_DELIMITED:
-            size, at = _varint(message, at)
-        elif wire_type in (_FIXED32, _FIXED64):
-            size = 4 if wire_type == _FIXED32 else 8
-        else:
-            raise ValueError(f"wire type {wire_type} at byte {at}")
-        if number == 0 or at + size > len(message):
-            raise ValueError(f"a field claims {size} bytes and {len(message) - at} are left")
-        yield number, message[at : at + size]
-        at += size
-
-
-def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    value = 0
-    for shift in range(0, 70, 7):
-        byte = message[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-    raise ValueError(f"a number of more than 64 bits at byte {at}")
 
 
 def guess(data: bytes) -> str:

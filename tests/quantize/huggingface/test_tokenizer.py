@@ -1,4 +1,7 @@
-"""Vocabulary files put together: the very tokenizer.json that transformers makes of them."""
+"""Vocabulary files put together: the very tokenizer.json that transformers makes of them.
+
+What SentencePiece's files become is in `test_sentencepiece.py`.
+"""
 
 import json
 from collections.abc import Callable
@@ -10,6 +13,8 @@ import transformers
 
 from earlet_quantize.errors import FolderError
 from earlet_quantize.huggingface import Imported
+from earlet_quantize.huggingface.folder import Folder
+from earlet_quantize.huggingface.tokenizer import CLASSES, read_tokenizer
 
 Copy = Callable[[str], Path]
 Edit = Callable[..., None]
@@ -31,58 +36,113 @@ def split(folder: Path) -> Path:
     return folder
 
 
+def ours(folder: Path) -> Any:
+    """What is made of a folder's files."""
+    read = Folder(folder)
+    return json.loads(read_tokenizer(read, read.facts("config.json")))
+
+
+def theirs(folder: Path) -> Any:
+    """What transformers makes of them."""
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    return json.loads(tokenizer.backend_tokenizer.to_str())
+
+
 @pytest.mark.parametrize(
     "options",
     [
         {},
         {"do_lower_case": False},
         {"do_lower_case": True, "strip_accents": False, "tokenize_chinese_chars": False},
+        {"added_tokens_decoder": ..., "tokenizer_class": ...},
     ],
 )
-def test_words_become_the_tokenizer_of_bert(
-    options: dict[str, bool], copy: Copy, edit: Edit, read: Read
+@pytest.mark.parametrize("family", ["bert", "distilbert", "electra", "mpnet", "mobilebert"])
+def test_words_become_the_tokenizer_of_bert_and_its_like(
+    family: str, options: dict[str, Any], copy: Copy, edit: Edit
 ) -> None:
-    folder = split(copy("bert"))
+    folder = split(copy(family))
     edit(folder / "tokenizer_config.json", **options)
-    theirs = transformers.BertTokenizerFast(str(folder / "vocab.txt"), **options)
-    ours = read(folder).files["tokenizer.json"]
-    assert json.loads(ours) == json.loads(theirs.backend_tokenizer.to_str())
+    assert ours(folder) == theirs(folder)
 
 
-@pytest.mark.parametrize("options", [{}, {"add_prefix_space": True}])
-def test_pieces_and_merges_become_the_tokenizer_of_roberta(
-    options: dict[str, bool], copy: Copy, edit: Edit, read: Read
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"add_prefix_space": True}, {"added_tokens_decoder": ..., "tokenizer_class": ...}],
+)
+@pytest.mark.parametrize("family", ["roberta", "whisper"])
+def test_pieces_and_merges_become_the_tokenizer_of_roberta_and_whisper(
+    family: str, options: dict[str, Any], copy: Copy, edit: Edit
 ) -> None:
-    folder = split(copy("roberta"))
+    folder = split(copy(family))
     edit(folder / "tokenizer_config.json", **options)
-    files = (str(folder / "vocab.json"), str(folder / "merges.txt"))
-    theirs = transformers.RobertaTokenizerFast(*files, **options)
-    ours = read(folder).files["tokenizer.json"]
-    assert json.loads(ours) == json.loads(theirs.backend_tokenizer.to_str())
+    assert ours(folder) == theirs(folder)
 
 
-def test_tokens_of_older_folders_are_in_a_file_of_their_own(copy: Copy, read: Read) -> None:
+def test_tokens_of_older_folders_are_in_files_of_their_own(copy: Copy, edit: Edit) -> None:
     folder = split(copy("bert"))
     (folder / "tokenizer_config.json").write_text('{"do_lower_case": false}')
     vocabulary = (folder / "vocab.txt").read_text("utf-8").replace("[MASK]", "<mask>")
     (folder / "vocab.txt").write_text(vocabulary, "utf-8")
-    (folder / "special_tokens_map.json").write_text('{"mask_token": {"content": "<mask>"}}')
-    added = json.loads(read(folder).files["tokenizer.json"])["added_tokens"]
-    assert [token["content"] for token in added][-1] == "<mask>"
+    (folder / "special_tokens_map.json").write_text(
+        '{"mask_token": {"content": "<mask>", "lstrip": true, "normalized": true},'
+        ' "additional_special_tokens": ["<url>", {"content": "[UNK]", "normalized": false}]}'
+    )
+    n_words = len(vocabulary.splitlines())
+    (folder / "added_tokens.json").write_text(
+        json.dumps({"<url>": n_words, "hi there": n_words + 1})
+    )
+    edit(folder / "config.json", vocab_size=n_words + 2)
+    found = ours(folder)
+    assert found == theirs(folder)
+    assert [token["content"] for token in found["added_tokens"]][-3:] == [
+        "<mask>",
+        "<url>",
+        "hi there",
+    ]
 
 
-def test_a_special_token_that_is_no_token_is_named(copy: Copy, edit: Edit, read: Read) -> None:
+def test_the_newer_of_two_files_of_tokens_counts(copy: Copy) -> None:
+    folder = split(copy("bert"))
+    (folder / "special_tokens_map.json").write_text('{"cls_token": "[SEP]"}')
+    assert ours(folder) == theirs(folder)
+
+
+def test_a_token_with_another_id_than_the_files_say_is_named(copy: Copy, edit: Edit) -> None:
+    folder = split(copy("bert"))
+    edit(folder / "tokenizer_config.json", added_tokens_decoder={"7": {"content": "<url>"}})
+    with pytest.raises(FolderError, match=r"'<url>' to have the id \d+, .* the files say 7"):
+        ours(folder)
+
+
+def test_tokens_are_stated_by_their_ids(copy: Copy, edit: Edit) -> None:
+    folder = split(copy("bert"))
+    edit(folder / "tokenizer_config.json", added_tokens_decoder={"<url>": {"content": "<url>"}})
+    with pytest.raises(FolderError, match="added_tokens_decoder: expected ids, got"):
+        ours(folder)
+
+
+def test_a_special_token_that_is_no_token_is_named(copy: Copy, edit: Edit) -> None:
     folder = split(copy("bert"))
     edit(folder / "tokenizer_config.json", cls_token="<cls>")  # noqa: S106
-    with pytest.raises(FolderError, match="the cls_token '<cls>' is not in the vocabulary"):
-        read(folder)
+    with pytest.raises(FolderError, match="the token '<cls>' is not in the vocabulary"):
+        ours(folder)
 
 
-@pytest.mark.parametrize("family", ["bert", "xlm-roberta", "whisper"])
+@pytest.mark.parametrize(
+    ("family", "files"),
+    [("bert", "vocab.txt"), ("xlm-roberta", "sentencepiece.bpe.model"), ("whisper", "vocab.json")],
+)
 def test_a_folder_without_a_tokenizer_says_how_to_get_one(
-    family: str, copy: Copy, read: Read
+    family: str, files: str, copy: Copy, read: Read
 ) -> None:
     folder = copy(family)
     (folder / "tokenizer.json").unlink()
-    with pytest.raises(FolderError, match=r"tokenizer\.json: expected the tokenizer, .*save_pre"):
+    with pytest.raises(FolderError, match=rf"tokenizer\.json: expected .*{files}.*save_pre"):
         read(folder)
+
+
+def test_classes_are_those_that_transformers_takes() -> None:
+    names = transformers.models.auto.tokenization_auto.TOKENIZER_MAPPING_NAMES
+    for model_type, ours in CLASSES.items():
+        assert f"{ours}Fast" in (names[model_type][1], f"{names[model_type][0]}Fast"), model_type

@@ -8,11 +8,15 @@ which the tests do not. Nothing is downloaded, a network takes a second, and two
 bytes; optimum merges decoders in the order of hashes, hence the seed. A family's folder is what
 transformers and optimum write, and FAMILY.npz beside it holds
 
-    features   what the network was fed, without the batch; of a text its ids
-    logits     what PyTorch computes of them; of an encoder-decoder those of each token it writes
-    answer     what transformers' pipeline makes of the example: JSON, a text or labels and scores
+    kind       sounds, pictures, texts or pairs: which of examples.json it is given, i from 0
+    network.i  what PyTorch computes: logits of a classifier; of a recogniser the log-probability of
+               the likeliest token of each step
+    answers    what transformers' pipeline makes of each: JSON, texts or labels and scores
+    features   what the network is fed of the first, without the batch; of a text its ids
+    logits     of the first, where it is a recogniser; of an encoder-decoder those of each token it
+               writes
 
-and of an encoder-decoder what its decoder makes of FED, tokens as good as any:
+and of an encoder-decoder what its decoder makes of the first and FED, tokens as good as any:
 
     attention  of the cross-attention, (n_layers, n_heads, n_tokens, n_frames)
     hidden     what goes into the head, (n_tokens, size)
@@ -33,7 +37,7 @@ import transformers as hf
 from optimum.exporters.onnx import onnx_export_from_model
 
 from tests.recipes.tiny_folders import image, sound, speech, text
-from tests.recipes.tiny_folders.family import OUT, Family, with_labels
+from tests.recipes.tiny_folders.family import OUT, Family, examples, kind, with_labels
 
 KEPT = (  # of what transformers writes
     "config.json",
@@ -50,6 +54,14 @@ FAMILIES: dict[str, Callable[[], Family]] = {
     "wav2vec2": lambda: sound.convolutional("Wav2Vec2", "SequenceClassification", **with_labels()),
     "hubert-ctc": lambda: sound.convolutional("Hubert", "CTC", vocab_size=32),
     "hubert": lambda: sound.convolutional("Hubert", "SequenceClassification", **with_labels()),
+    "wavlm": lambda: sound.convolutional("WavLM", "SequenceClassification", **with_labels()),
+    "unispeech-sat": lambda: sound.convolutional(
+        "UniSpeechSat", "SequenceClassification", **with_labels()
+    ),
+    "data2vec-audio": lambda: sound.convolutional(
+        "Data2VecAudio", "SequenceClassification", conv_pos_kernel_size=3, **with_labels()
+    ),
+    "whisper-encoder": sound.encoder,
     "ast": sound.spectrogram,
     "vit": image.vit,
     "deit": image.deit,
@@ -59,17 +71,25 @@ FAMILIES: dict[str, Callable[[], Family]] = {
     "convnext": image.convnext,
     "bert": text.bert,
     "distilbert": text.distilbert,
+    "electra": text.electra,
+    "mobilebert": text.mobilebert,
+    "mpnet": text.mpnet,
     "roberta": text.roberta,
+    "camembert": text.camembert,
     "xlm-roberta": text.xlm_roberta,
+    "albert": text.albert,
     "deberta-v2": text.deberta_v2,
     "whisper": speech.whisper,
     "moonshine": speech.moonshine,
 }
 
 
-def randomise(model: Any, louder: tuple[str, int] | None) -> None:
+def randomise(model: Any, louder: tuple[str, float] | None) -> None:
     """Weights that keep the size of what flows through, and answers that differ."""
     torch.manual_seed(0)
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.reset_parameters()  # an untrained EfficientNet's let nothing through
     for name, weight in model.named_parameters():
         if "parametrizations" in name:  # a convolution's weight, in two parts
             continue
@@ -100,9 +120,9 @@ def export(family: Family, folder: str) -> None:
             part.save_pretrained(folder)
 
 
-def inputs_of(family: Family) -> Any:
+def inputs_of(family: Family, example: Any) -> Any:
     """What the network is fed, by transformers' own processor."""
-    example, prepare = family.example, family.processor
+    prepare = family.processor
     if family.task == "text-classification":
         texts = example.values() if isinstance(example, dict) else (example,)
         return prepare(*texts, return_tensors="pt")
@@ -122,21 +142,24 @@ def logits_of(family: Family, inputs: Any) -> Any:
     return torch.cat(written.scores).numpy()
 
 
-def answer_of(family: Family) -> Any:
+def best_of(logits: Any) -> Any:
+    """The log-probability of each step's likeliest token, (n_steps,)."""
+    return torch.tensor(logits).log_softmax(dim=-1).amax(dim=-1).numpy()
+
+
+def answer_of(family: Family, example: Any) -> Any:
     """What transformers' pipeline says."""
     if family.task == "text-classification":
         classify = hf.pipeline(family.task, family.model, tokenizer=family.processor)
-        return classify(family.example, top_k=None)
+        return classify(example, top_k=None)
     if family.task == "image-classification":
-        return hf.pipeline(family.task, family.model, image_processor=family.processor)(
-            family.example
-        )
+        return hf.pipeline(family.task, family.model, image_processor=family.processor)(example)
     answer = hf.pipeline(
         family.task, family.model, feature_extractor=family.processor, tokenizer=family.writer
     )
     if family.options:
-        return answer(family.example, generate_kwargs=family.options)
-    return answer(family.example)
+        return answer(example, generate_kwargs=family.options)
+    return answer(example)
 
 
 def inside_of(family: Family, inputs: Any) -> dict[str, Any]:
@@ -172,14 +195,18 @@ def make(name: str) -> None:
             if (Path(scratch) / file.name).exists():
                 (folder / file).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(Path(scratch) / file.name, folder / file)
-    inputs = inputs_of(family)
-    features = next(iter(inputs.values()))[0].numpy().astype(np.float32)
+    given = examples(family)
+    inputs = [inputs_of(family, example) for example in given]
+    logits = [logits_of(family, fed) for fed in inputs]
+    recognises = family.task == "automatic-speech-recognition"
     np.savez_compressed(
         OUT / f"{name}.npz",
-        features=features,
-        logits=logits_of(family, inputs),
-        answer=np.array(json.dumps(answer_of(family))),
-        **inside_of(family, inputs),
+        kind=np.array(kind(family)),
+        features=next(iter(inputs[0].values()))[0].numpy().astype(np.float32),
+        answers=np.array(json.dumps([answer_of(family, example) for example in given])),
+        **{f"network.{i}": best_of(a) if recognises else a for i, a in enumerate(logits)},
+        **({"logits": logits[0]} if recognises else {}),
+        **inside_of(family, inputs[0]),
     )
 
 

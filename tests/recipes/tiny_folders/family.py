@@ -1,5 +1,6 @@
 """What the families share: labels, sizes, examples."""
 
+import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,11 +9,8 @@ from PIL import Image
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 OUT = GOLDEN / "huggingface"
-SPEECH = GOLDEN / "whisper" / "1272-128104-0000.wav"
-START, N_SAMPLES = 16_000, 12_000  # of it: 0.75 s of words
-PHOTO = OUT / "photo.png"
-TEXT = "Naïve cafés in Zürich don't open before 10:30, do they? 北京 42"
-PAIR = {"text": "How many people live here?", "text_pair": "About 3,500 live in the valley."}
+EXAMPLES = json.loads((OUT / "examples.json").read_text(encoding="utf-8"))
+TEXT, PAIR = EXAMPLES["texts"][0], EXAMPLES["pairs"][0]
 LABELS = ["bird", "cat", "dog", "hot dog"]
 
 
@@ -25,7 +23,7 @@ class Family(NamedTuple):
     example: Any
     writer: Any = None  # the tokenizer of a speech recogniser
     options: dict[str, Any] | None = None  # of an encoder-decoder that writes
-    louder: tuple[str, int] | None = None  # weights and a factor, or all it writes is one token
+    louder: tuple[str, float] | None = None  # weights and a factor, or all answers are the same
     networks: tuple[str, ...] = ("model.onnx",)  # at the top as optimum, or as transformers.js
 
 
@@ -45,11 +43,31 @@ def transformer() -> dict[str, Any]:
     }
 
 
-def waveform() -> Any:
+def waveform(i: int = 0) -> Any:
     """(n_samples,) at 16 kHz."""
-    return soundfile.read(SPEECH, dtype="float32", start=START, frames=N_SAMPLES)[0]
+    sound = EXAMPLES["sounds"][i]
+    path, start, n_samples = GOLDEN / sound["file"], sound["start"], sound["n_samples"]
+    return soundfile.read(path, dtype="float32", start=start, frames=n_samples)[0]
 
 
-def photo() -> Any:
-    """A small photograph, wider than high."""
-    return Image.open(PHOTO).convert("RGB")
+def photo(i: int = 0) -> Any:
+    """A small photograph."""
+    return Image.open(OUT / EXAMPLES["pictures"][i]).convert("RGB")
+
+
+def kind(family: Family) -> str:
+    """What it takes, as examples.json names it."""
+    match family.task:
+        case "text-classification":
+            return "pairs" if isinstance(family.example, dict) else "texts"
+        case "image-classification":
+            return "pictures"
+        case _:
+            return "sounds"
+
+
+def examples(family: Family) -> list[Any]:
+    """A family's own example, and others of its kind."""
+    of_kind = EXAMPLES[kind(family)]
+    load = {"sounds": waveform, "pictures": photo}.get(kind(family), of_kind.__getitem__)
+    return [family.example, *(load(i) for i in range(1, len(of_kind)))]

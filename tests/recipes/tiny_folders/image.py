@@ -31,7 +31,7 @@ def mobilenet_v1() -> Family:
         size={"shortest_edge": 37}, crop_size={"height": 32, "width": 32}
     )
     model = hf.MobileNetV1ForImageClassification(config)
-    return Family("image-classification", model, processor, photo())
+    return Family("image-classification", model, processor, photo(), louder=("convolution", 1.8))
 
 
 def mobilenet_v2() -> Family:
@@ -50,7 +50,7 @@ def mobilenet_v2() -> Family:
         size={"shortest_edge": 36}, crop_size={"height": 32, "width": 32}, resample=3
     )
     model = hf.MobileNetV2ForImageClassification(config)
-    return Family("image-classification", model, processor, photo())
+    return Family("image-classification", model, processor, photo(), louder=("convolution", 1.5))
 
 
 def efficientnet() -> Family:
@@ -78,7 +78,7 @@ def efficientnet() -> Family:
         image_std=[0.47853944, 0.4732864, 0.47434163],
     )
     model = hf.EfficientNetForImageClassification(config)
-    return Family("image-classification", model, processor, photo())
+    return Family("image-classification", model, processor, photo(), louder=("conv", 1.5))
 
 
 def convnext() -> Family:

@@ -1,4 +1,4 @@
-"""Sound: wav2vec2, HuBERT, AST."""
+"""Sound: wav2vec2 and those built like it, AST, Whisper's encoder."""
 
 import json
 import tempfile
@@ -11,7 +11,7 @@ from tests.recipes.tiny_folders.family import Family, transformer, waveform, wit
 
 
 def convolutional(name: str, head: str, **more: Any) -> Family:
-    """wav2vec2 or HuBERT, with a frame for every 80 samples."""
+    """wav2vec2 or one built like it, with a frame for every 80 samples."""
     config = getattr(hf, f"{name}Config")(
         **transformer(),
         conv_dim=(16, 16, 16),
@@ -46,4 +46,27 @@ def spectrogram() -> Family:
     )
     extractor = hf.ASTFeatureExtractor(max_length=90)
     model = hf.ASTForAudioClassification(config)
+    return Family("audio-classification", model, extractor, waveform())
+
+
+def encoder() -> Family:
+    """Whisper's encoder with a head, and all of its 30 s."""
+    config = hf.WhisperConfig(
+        **with_labels(),
+        num_mel_bins=16,
+        d_model=16,
+        encoder_layers=1,
+        decoder_layers=1,
+        encoder_attention_heads=2,
+        encoder_ffn_dim=24,
+        vocab_size=8,
+        pad_token_id=0,
+        bos_token_id=0,
+        eos_token_id=0,
+        decoder_start_token_id=0,
+        classifier_proj_size=16,
+        is_encoder_decoder=False,  # nothing is written
+    )
+    model = hf.WhisperForAudioClassification(config)
+    extractor = hf.WhisperFeatureExtractor(feature_size=16)
     return Family("audio-classification", model, extractor, waveform())

@@ -100,7 +100,7 @@ def moonshine() -> Family:
         waveform(),
         byte_fallback(),
         {"max_new_tokens": MAX_NEW_TOKENS, "num_beams": 1},
-        louder=("decoder.layers", 3),
+        louder=("decoder.layers", 4),
         networks=("encoder_model.onnx", "decoder_model.onnx"),
     )
 

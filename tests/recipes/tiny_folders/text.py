@@ -35,23 +35,26 @@ def pieces(tokenizer: Any) -> dict[str, int]:
 
 
 def wordpiece(cls: Any, *, lower_case: bool) -> Any:
-    """BERT's and DistilBERT's."""
+    """BERT's and its like; MPNet has RoBERTa's special tokens, and two of them between texts."""
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))  # noqa: S106
+    first, last, between, unknown = "[CLS]", "[SEP]", "", "[UNK]"
+    if cls is hf.MPNetTokenizerFast:
+        special = ["<s>", "<pad>", "</s>", "[UNK]", "<mask>"]
+        first, last, between = "<s>", "</s>", " </s>:0"
+    tokenizer = Tokenizer(models.WordPiece(unk_token=unknown))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lower_case)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece()
     found = pieces(tokenizer)
     vocabulary = [*special, *found, *(f"##{piece}" for piece in found)]
     tokenizer.model = models.WordPiece(
-        {piece: i for i, piece in enumerate(vocabulary)},
-        unk_token="[UNK]",  # noqa: S106
+        {piece: i for i, piece in enumerate(vocabulary)}, unk_token=unknown
     )
     tokenizer.add_special_tokens(special)
     tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS]:0 $A:0 [SEP]:0",
-        pair="[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:1",
-        special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
+        single=f"{first}:0 $A:0 {last}:0",
+        pair=f"{first}:0 $A:0 {last}:0{between} $B:1 {last}:1",
+        special_tokens=[(token, special.index(token)) for token in (first, last)],
     )
     return cls(tokenizer_object=tokenizer, do_lower_case=lower_case, model_max_length=64)
 
@@ -123,6 +126,28 @@ def distilbert() -> Family:
     )
 
 
+def electra() -> Family:
+    """Embeddings narrower than the network."""
+    tokenizer = wordpiece(hf.ElectraTokenizerFast, lower_case=True)
+    sizes = {**transformer(), "embedding_size": 16, "max_position_embeddings": 64}
+    return text_classifier("Electra", tokenizer, TEXT, **sizes, **with_labels())
+
+
+def mobilebert() -> Family:
+    """Bottlenecks, and embeddings of three tokens at once."""
+    tokenizer = wordpiece(hf.MobileBertTokenizerFast, lower_case=True)
+    sizes = {"embedding_size": 16, "intra_bottleneck_size": 16, "max_position_embeddings": 64}
+    more = {**transformer(), **sizes, "true_hidden_size": 16, "num_feedforward_networks": 1}
+    return text_classifier("MobileBert", tokenizer, TEXT, **more, **with_labels(2))
+
+
+def mpnet() -> Family:
+    """Pairs with two separators, and no token types."""
+    tokenizer = wordpiece(hf.MPNetTokenizerFast, lower_case=True)
+    sizes = {**transformer(), "max_position_embeddings": 66, "pad_token_id": 1}
+    return text_classifier("MPNet", tokenizer, PAIR, **sizes, **with_labels(3))
+
+
 def roberta() -> Family:
     """One score for a pair: a reranker."""
     sizes = {**transformer(), "max_position_embeddings": 66, "pad_token_id": 1}
@@ -163,3 +188,28 @@ def deberta_v2() -> Family:
         type_vocab_size=0,
         pooler_hidden_size=32,
     )
+
+
+def albert() -> Family:
+    """One layer, used twice."""
+    special = ["<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]"]
+    tokenizer = unigram(
+        hf.AlbertTokenizerFast,
+        special,
+        "[CLS]:0 $A:0 [SEP]:0",
+        "[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:1",
+    )
+    sizes = {**transformer(), "num_hidden_layers": 2, "embedding_size": 16}
+    return text_classifier(
+        "Albert", tokenizer, TEXT, **sizes, max_position_embeddings=64, **with_labels(2)
+    )
+
+
+def camembert() -> Family:
+    """RoBERTa with SentencePiece's words."""
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    tokenizer = unigram(
+        hf.CamembertTokenizerFast, special, "<s> $A </s>", "<s> $A </s> </s> $B </s>"
+    )
+    sizes = {**transformer(), "max_position_embeddings": 66, "pad_token_id": 1}
+    return text_classifier("Camembert", tokenizer, TEXT, **sizes, **with_labels())
