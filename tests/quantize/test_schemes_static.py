@@ -93,12 +93,32 @@ def test_the_int8_network_is_close_to_the_float_one(
     assert quality_db(model, int8, features(rng, 10)) > (30 if calibration == "minmax" else 12)
 
 
-def test_reduced_weights_have_seven_bits_and_full_ones_eight(rng: np.random.Generator) -> None:
+def test_weights_take_eight_bits_but_no_two_neighbours_overflow_without_vnni(
+    rng: np.random.Generator,
+) -> None:
+    int8 = static.quantize(static.prepare(random_convolutions(rng)), features(rng, 2))
+    for weight in weights(int8):
+        magnitude = np.abs(weight.astype(int)).transpose(0, 2, 1)  # by frame, then by channel
+        pairs = magnitude.reshape(len(weight), -1, 2).sum(axis=2)
+        assert 255 * pairs.max() <= np.iinfo(np.int16).max
+        assert magnitude.max() > 64
+
+
+def test_a_reduced_range_is_seven_bits_for_all_weights(rng: np.random.Generator) -> None:
     prepared = static.prepare(random_convolutions(rng))
-    reduced = static.quantize(prepared, features(rng, 2))
-    full = static.quantize(prepared, features(rng, 2), StaticConfig(reduce_range=False))
-    assert [np.abs(w.astype(int)).max() for w in weights(reduced)] == [64, 64]
-    assert [np.abs(w.astype(int)).max() for w in weights(full)] == [127, 127]
+    int8 = static.quantize(prepared, features(rng, 2), StaticConfig(reduce_range=True))
+    assert [np.abs(w.astype(int)).max() for w in weights(int8)] == [64, 64]
+
+
+def test_weights_whose_neighbours_are_not_known_take_seven_bits(rng: np.random.Generator) -> None:
+    graph = GraphBuilder("transposed")
+    x = graph.input("features", np.float32, [1, N_FRAMES, CHANNELS])
+    x = graph.node("Transpose", x, perm=[0, 2, 1])
+    weight = rng.normal(size=(CHANNELS, LABELS, 3)).astype(np.float32)
+    x = graph.node("ConvTranspose", x, graph.constant(weight, "weight"))
+    graph.output("logits", x, np.float32, [1, LABELS, "n_outputs"])
+    int8 = static.quantize(static.prepare(graph.model()), features(rng, 2))
+    assert [np.abs(w.astype(int)).max() for w in weights(int8)] == [64]
 
 
 def test_a_percentile_cuts_what_minmax_keeps(rng: np.random.Generator) -> None:

@@ -12,6 +12,7 @@ from earlet_quantize.graph import initializers
 
 MODELS = Path(__file__).parents[2] / "models"
 MOONSHINE = ("moonshine-tiny-en/encoder.int8.onnx", "moonshine-tiny-en/decoder.int8.onnx")
+SENTIMENT = "sentiment-en/network.int8.onnx"
 N_LAYERS, N_HEADS, HEAD_SIZE, N_VOCAB = 6, 8, 36, 32_768
 D = N_HEADS * HEAD_SIZE
 CACHED_HEAD_SIZE = 48  # a multiple of 16
@@ -21,17 +22,20 @@ def load(name: str) -> onnx.GraphProto:
     return onnx.load(MODELS / name).graph
 
 
-@pytest.mark.parametrize("name", [*MOONSHINE, "vad/vad.onnx"])
+@pytest.mark.parametrize("name", [*MOONSHINE, SENTIMENT, "vad/vad.onnx"])
 def test_there_is_no_control_flow(name: str) -> None:
     assert not {"If", "Loop", "Scan"} & {node.op_type for node in load(name).node}
 
 
-@pytest.mark.parametrize("name", MOONSHINE)
-def test_int8_matrices_cannot_overflow_without_vnni(name: str) -> None:
-    arrays = initializers(load(name)).values()
-    matrices = [array for array in arrays if array.dtype == np.int8]
-    assert matrices
-    for matrix in matrices:
+@pytest.mark.parametrize("name", [*MOONSHINE, SENTIMENT])
+def test_int8_products_cannot_overflow_without_vnni(name: str) -> None:
+    graph = load(name)
+    arrays = initializers(graph)
+    products = [node for node in graph.node if node.op_type == "MatMulIntegerToFloat"]
+    assert products
+    for node in products:
+        matrix = arrays[node.input[1]]
+        assert matrix.dtype == np.int8
         pairs = np.abs(matrix.astype(np.int16)).reshape(len(matrix) // 2, 2, -1).sum(axis=1)
         assert pairs.max() <= 128
 
@@ -48,6 +52,30 @@ def test_the_spotter_s_weights_use_seven_bits_and_cannot_overflow_without_vnni()
     assert weights
     # Two products of uint8 by 7 bits, 2 * 255 * 64, stay below 32,768.
     assert max(np.abs(weight.astype(np.int16)).max() for weight in weights) <= 64
+
+
+def test_all_of_the_text_network_s_matrices_are_int8_but_its_embedding_has_four_bits() -> None:
+    arrays = initializers(load(SENTIMENT))
+    matrices = {name: array for name, array in arrays.items() if array.ndim == 2}
+    kinds = {array.dtype for array in matrices.values() if array.shape[1] > 1}
+    assert kinds == {np.dtype(np.int8), np.dtype(np.uint8)}
+    (codes,) = (array for array in matrices.values() if array.dtype == np.uint8)
+    assert codes.shape[1] == 384 // 2
+
+
+def test_the_weights_of_pictures_cannot_overflow_without_vnni() -> None:
+    graph = load("efficientnet-lite0/network.int8.onnx")
+    arrays = initializers(graph)
+    weights = [array for array in arrays.values() if array.dtype == np.int8 and array.ndim >= 2]
+    layers = [node for node in graph.node if node.op_type in ("Conv", "Gemm")]
+    assert len(weights) == len(layers) == 50
+    for weight in weights:
+        # Pixel by pixel, and of each the channels in their order; one by itself has no neighbour.
+        magnitude = np.abs(np.moveaxis(weight.astype(int), 1, -1).reshape(len(weight), -1))
+        if weight.shape[1] > 1:
+            whole = magnitude[:, : magnitude.shape[1] // 2 * 2].reshape(len(weight), -1, 2)
+            magnitude = whole.sum(axis=2)
+        assert magnitude.max() <= 128
 
 
 def test_moonshine_stores_its_embedding_once() -> None:

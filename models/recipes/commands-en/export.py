@@ -16,6 +16,7 @@ from earlet.arrays import FloatArray
 from earlet.backends import open_session
 from earlet_quantize.graph import save, tidy
 from earlet_quantize.schemes import static
+from earlet_quantize.schemes.static import StaticConfig
 
 OPSET = 18
 CALIBRATION = {"words": 160, "continuous": 80}  # segments
@@ -65,7 +66,8 @@ def to_int8(float_path: Path, int8_path: Path, data: TrainingData) -> None:
     # Logits reach from -80 to 15: in steps of 95 / 255 they are coarse.
     last = [node.name for node in prepared.graph.node if node.op_type == "Conv"][-1]
     feeds = ({"features": features[None]} for features in _calibration(data))
-    save(static.quantize(prepared, feeds, exclude=[last]), int8_path)
+    config = StaticConfig(reduce_range=True)  # as the model card's figures were measured
+    save(static.quantize(prepared, feeds, config, exclude=[last]), int8_path)
 
 
 def _calibration(data: TrainingData) -> Iterator[FloatArray]:

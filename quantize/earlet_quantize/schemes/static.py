@@ -1,6 +1,7 @@
 """Static int8: weights and activations in steps that are fixed beforehand, from calibration data.
 
     float graph -> constants folded, BatchNormalization merged (`prepare`)
+        -> steps of the weights, biases that make up for their rounding (`layers`)
         -> ranges of all activations over the calibration data
         -> QuantizeLinear and DequantizeLinear around every operator ("QDQ"), which onnxruntime
            fuses into operators on integers
@@ -9,9 +10,9 @@ Made by `onnxruntime.quantization`. Weights are int8 with a scale for each outpu
 activations uint8: with unsigned ones a convolution takes 0.34 of its time in float on x86, with
 signed ones more than in float. This fits networks that are mostly convolutions.
 
-Weights use 7 of their 8 bits unless `reduce_range` is off. x86 processors without VNNI add the
-products of two neighbours in 16 bits, which 8-bit weights can overflow, silently and only there.
-`schemes.dynamic.round_columns` avoids that with finer steps, but needs to know the neighbours.
+x86 processors without VNNI add the products of two neighbours in 16 bits, which 8-bit weights can
+overflow, silently and only there. Steps of weights are such that no two neighbours do, as in
+`schemes.dynamic.round_columns`; where the neighbours are not known, weights use 7 of their 8 bits.
 """
 
 import io
@@ -19,8 +20,9 @@ import logging
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
 import onnx
 from onnx import helper
 from onnxruntime.quantization import (
@@ -35,6 +37,7 @@ from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 from earlet_quantize import engine
 from earlet_quantize.graph import tidy
 from earlet_quantize.measure.feeds import Feeds
+from earlet_quantize.schemes.layers import Layer, correct_biases, layers
 from earlet_quantize.staging import scratch_folder
 
 Calibration = Literal["minmax", "entropy", "percentile"]
@@ -51,7 +54,7 @@ class StaticConfig:
     """How the steps are chosen."""
 
     calibration: Calibration = "minmax"  # the range of an activation: all of it, or cut
-    reduce_range: bool = True  # weights in 7 bits, the same on every processor
+    reduce_range: bool = False  # all weights in 7 bits, and biases as they are
 
 
 def prepare(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -90,10 +93,16 @@ def quantize(
         ModelFileError: when onnxruntime cannot quantize it.
     """
     config = config or StaticConfig()
+    feeds = list(feeds)
+    rounded = [] if config.reduce_range else list(layers(prepared.graph, exclude))
+    model = onnx.ModelProto()
+    model.CopyFrom(prepared)
     with scratch_folder() as folder:
         original, path = folder / "float.onnx", folder / "int8.onnx"
-        original.write_bytes(prepared.SerializeToString())
         try:
+            if feeds:
+                correct_biases(model, rounded, feeds)
+            original.write_bytes(model.SerializeToString())
             with _silence():
                 quantize_static(
                     str(original),
@@ -103,15 +112,32 @@ def quantize(
                     activation_type=QuantType.QUInt8,
                     weight_type=QuantType.QInt8,
                     per_channel=True,
-                    reduce_range=config.reduce_range,
+                    reduce_range=True,  # where `rounded` has no steps
                     calibrate_method=_METHODS[config.calibration],
                     nodes_to_exclude=[*exclude, *_products_of_activations(prepared.graph)],
+                    extra_options={"TensorQuantOverrides": _steps(rounded)},
                 )
         except engine.FAILURES as problem:
             raise engine.failure(f"{prepared.graph.name}: {REFUSED}", problem) from None
         model = onnx.load(path)
     tidy(model)
     return model
+
+
+def _steps(rounded: Iterable[Layer]) -> dict[str, list[dict[str, Any]]]:
+    """The steps of weights as onnxruntime.quantization takes them."""
+    return {
+        layer.node.input[1]: [
+            {
+                "axis": layer.axis,
+                "quant_type": QuantType.QInt8,
+                "scale": scale,
+                "zero_point": np.int8(0),
+            }
+            for scale in layer.scales
+        ]
+        for layer in rounded
+    }
 
 
 def _complete_types(model: onnx.ModelProto) -> None:
