@@ -63,6 +63,45 @@ def test_no_pixel_differs_however_large_the_ratio(
 
 
 @pytest.mark.parametrize(
+    ("resample", "old", "new", "share"),  # the last: of the pixels, which may differ
+    [
+        ("bilinear", (480, 640), (224, 224), 1e-3),
+        ("bilinear", (341, 512), (256, 384), 1e-3),
+        ("bilinear", (1_200, 1_600), (224, 224), 1e-3),
+        ("bilinear", (256, 256), (224, 224), 2.5e-2),  # 8 to 7: one sum in 18 is next to a half
+        ("bicubic", (480, 640), (224, 224), 1e-3),
+        ("bicubic", (256, 256), (224, 224), 1e-3),
+        ("bicubic", (100, 100), (224, 224), 1e-3),
+        ("lanczos", (1_200, 1_600), (224, 224), 1e-3),
+        ("lanczos", (256, 256), (224, 224), 1e-3),
+    ],
+)
+def test_float32_is_a_level_off_in_few_pixels(
+    resample: Resample, old: tuple[int, int], new: tuple[int, int], share: float
+) -> None:
+    image = picture(*old)
+    ours = resize(image, *new, resample, arithmetic="float32")
+    difference = np.abs(ours - by_pillow(image, *new, resample).astype(int))
+    assert difference.max() <= 1
+    assert (difference > 0).mean() <= share
+
+
+@settings(max_examples=200)
+@given(
+    resample=st.sampled_from(["bilinear", "bicubic", "lanczos"]),
+    old=st.tuples(sides, sides),
+    new=st.tuples(sides, sides),
+    n_levels=st.sampled_from([2, 256]),
+)
+def test_float32_is_never_more_than_two_levels_off(
+    resample: Resample, old: tuple[int, int], new: tuple[int, int], n_levels: int
+) -> None:
+    image = picture(*old, n_levels)
+    ours = resize(image, *new, resample, arithmetic="float32")
+    assert np.abs(ours - by_pillow(image, *new, resample).astype(int)).max() <= 2
+
+
+@pytest.mark.parametrize(
     ("old", "columns_first"), [((40, 30), False), ((40, 29), False), ((41, 29), True)]
 )
 def test_columns_go_first_where_the_height_shrinks_by_more_than_twice_as_much(

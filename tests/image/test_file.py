@@ -21,6 +21,7 @@ from earlet.errors import InputError
 from earlet.image.file import Source, load
 
 HEIGHT, WIDTH = 24, 32
+PHOTOGRAPH = Path(__file__).parents[1] / "golden" / "huggingface" / "photo.png"
 
 
 @pytest.fixture
@@ -36,10 +37,10 @@ def encoded(image: Any, form: str, **options: Any) -> bytes:
     return buffer.getvalue()
 
 
-def png(width: int, height: int, data: bytes = b"") -> bytes:
-    """A PNG of 8-bit RGB whose header says so much."""
+def png(width: int, height: int, data: bytes = b"", depth: int = 8, colour: int = 2) -> bytes:
+    """A PNG whose header says so; colour 2 is RGB, 4 grey with alpha, 6 RGB with alpha."""
     chunks = [
-        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)),
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)),
         (b"IDAT", zlib.compress(data)),
         (b"IEND", b""),
     ]
@@ -50,15 +51,24 @@ def png(width: int, height: int, data: bytes = b"") -> bytes:
 
 
 @pytest.mark.parametrize("form", ["BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP"])
-@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB"])
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
 def test_every_format_gives_the_pixels_that_transformers_reads(
     pixels: ByteArray, form: str, mode: str
 ) -> None:
     image = Image.fromarray(pixels).convert(mode)
-    data = encoded(image.convert("RGB") if (form, mode) == ("JPEG", "P") else image, form)
+    if mode in {"JPEG": ("LA", "P", "RGBA"), "BMP": ("LA",)}.get(form, ()):
+        image = image.convert("RGB")
+    data = encoded(image, form)
     loaded = load(data)
     assert loaded.dtype == np.uint8
     np.testing.assert_array_equal(loaded, np.asarray(load_image(Image.open(io.BytesIO(data)))))
+
+
+def test_a_progressive_jpeg_is_read_as_transformers_reads_it(pixels: ByteArray) -> None:
+    data = encoded(Image.fromarray(pixels), "JPEG", progressive=True)
+    image: Any = Image.open(io.BytesIO(data))
+    assert image.info["progressive"]
+    np.testing.assert_array_equal(load(data), np.asarray(load_image(image)))
 
 
 def test_what_is_lossless_comes_back(pixels: ByteArray) -> None:
@@ -124,6 +134,16 @@ def test_grey_of_16_bits_keeps_its_upper_8(form: str) -> None:
     grey = np.random.default_rng(0).integers(0, 65_536, (HEIGHT, WIDTH), dtype=np.uint16)
     loaded = load(encoded(Image.fromarray(grey), form))
     np.testing.assert_array_equal(loaded, np.repeat(grey[:, :, None] >> 8, 3, axis=2))
+
+
+@pytest.mark.parametrize(("colour", "n_channels"), [(2, 3), (4, 2), (6, 4)])
+def test_colour_of_16_bits_keeps_its_upper_8(colour: int, n_channels: int) -> None:
+    shape = HEIGHT, WIDTH, n_channels
+    deep = np.random.default_rng(0).integers(0, 65_536, shape, dtype=np.uint16)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in deep)  # filter 0: none
+    loaded = load(png(WIDTH, HEIGHT, rows, depth=16, colour=colour))
+    opaque = deep[:, :, : 1 if n_channels == 2 else 3] >> 8
+    np.testing.assert_array_equal(loaded, np.broadcast_to(opaque, (HEIGHT, WIDTH, 3)))
 
 
 def test_cmyk_is_read_as_transformers_reads_it(pixels: ByteArray) -> None:
@@ -206,6 +226,36 @@ def test_a_picture_is_too_large_before_it_is_decoded(
     assert "8000 x 8000 pixels" in refused(bomb)
 
 
+def patched(data: bytes, layout: str, at: int, *values: int) -> bytes:
+    """The same with other numbers somewhere."""
+    changed = bytearray(data)
+    struct.pack_into(layout, changed, at, *values)
+    return bytes(changed)
+
+
+def test_whatever_the_format_its_header_is_enough(
+    pixels: ByteArray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def decode(*_: object) -> None:
+        raise AssertionError("decoded")
+
+    image = Image.fromarray(pixels)
+    bmp, gif, jpeg, tiff = (encoded(image, form) for form in ("BMP", "GIF", "JPEG", "TIFF"))
+    webp = encoded(image, "WEBP", lossless=True)
+    frame = jpeg.index(b"\xff\xc0")  # SOF0: length, bits, height, width
+    stream = webp.index(b"VP8L") + 9  # width - 1 and height - 1, 14 bits each
+    tag = tiff.index(struct.pack("<HHI", 256, 4, 1)) + 8  # the width, a LONG; then the height's
+    monkeypatch.setattr(ImageFile.ImageFile, "load", decode)
+    for bomb in (
+        patched(bmp, "<ii", 18, 9_500, 9_500),
+        patched(gif, "<HH", 6, 9_500, 9_500),
+        patched(jpeg, ">HH", frame + 5, 9_500, 9_500),
+        patched(patched(tiff, "<I", tag, 9_500), "<I", tag + 12, 9_500),
+        patched(webp, "<I", stream, 9_499 | 9_499 << 14),
+    ):
+        assert "9500 x 9500 pixels; expected at" in refused(bomb)
+
+
 @pytest.mark.parametrize(("width", "height"), [(0, 0), (0, 7), (7, 0)])
 def test_a_picture_without_pixels_is_refused(width: int, height: int) -> None:
     assert "damaged" in refused(png(width, height))
@@ -216,6 +266,15 @@ def test_a_truncated_file_is_refused_wherever_it_ends(pixels: ByteArray, form: s
     data = encoded(Image.fromarray(pixels), form)
     for end in range(1, len(data) // 2, 7):
         refused(data[:end])
+
+
+def test_a_photograph_is_whole_or_refused() -> None:
+    photograph = Image.open(PHOTOGRAPH).convert("RGB")
+    for options in ({}, {"progressive": True}):
+        data = encoded(photograph, "JPEG", **options)
+        load(data)
+        for end in range(1, len(data), 13):
+            refused(data[:end])
 
 
 def test_the_malformed_pictures_are_refused(shared_data: Path) -> None:

@@ -1,16 +1,20 @@
-"""Resizing pictures: to the last bit what Pillow makes of 8-bit RGB.
+"""Resizing pictures: to the last bit what Pillow makes of 8-bit RGB, or nearly so and faster.
 
 Reference: Pillow 13, `src/libImaging/Resample.c`, and `Geometry.c` for "nearest". A filter is
 widened by the factor of the reduction, sampled at the pixels' centres, normalised to a sum of 1 and
 rounded to 22 bits; each axis is a pass of its own, rounded to 8 bits. Held to Pillow in
 `tests/features/test_resize.py`: no pixel differs.
 
-    image (height, width, 3) uint8 -> one axis (3, n_lines, n_outputs), whole numbers as float64
+    image (height, width, 3) uint8 -> one axis (3, n_lines, n_outputs) uint8
                                    -> the other axis -> (3, n_rows, n_columns) uint8
 
-A pixel of 8 bits times a weight of 22 is exact in float64, and so is every sum of such products, in
-whatever order they are added: that leaves the work to BLAS. The weights of an axis lie in a band
-along a diagonal, which is cut into blocks of neighbouring outputs, each a small dense product.
+The weights of an axis lie in a band along a diagonal, which is cut into blocks of neighbouring
+outputs, each a small dense product: that leaves the work to BLAS, in whatever order it adds.
+
+A pixel of 8 bits times a weight of 22 is exact in float64, and so is every sum of such products.
+float32 takes half the time and is off by less than a margin known beforehand. So where there is
+much to add it is asked first, and only the sums that may lie on either side of a half are made
+again in float64. With the arithmetic "float32" these stay as they are: some are a level off.
 """
 
 from collections.abc import Callable
@@ -19,19 +23,28 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import as_strided
 
-from earlet.arrays import ByteArray, Float64Array
+from earlet.arrays import AnyArray, ByteArray, Float64Array
 
 Resample = Literal["nearest", "bilinear", "bicubic", "lanczos"]
+Arithmetic = Literal["exact", "float32"]
 
 WEIGHT_UNIT = 1 << 22  # Pillow's weights are whole multiples of 1 / this
 BICUBIC_A = -0.5  # Keys, 1981: the parameter that gives third-order accuracy
 LANCZOS_LOBES = 3
-# These change the speed alone: over how many inputs, about, the outputs of a block are spread, and
-# how many pixels are worked on at a time along the rows: 0.8 MB as float64, for the cache's sake.
-BLOCK_SPAN, MIN_BLOCK, MAX_BLOCK = 16, 8, 64
-STRIP_PIXELS = 1 << 15
-KEPT_BANDS = 4  # the axes of two sizes of picture
+UNIT_ROUNDOFF = 2.0**-24  # of float32: an operation is off by so much of its result, at most
+# The rest changes the speed alone. With so many taps float32 is asked first: with fewer, weights
+# are fractions of a small denominator and many sums lie on a half; with more, the margin is wide.
+FLOAT32_TAPS = range(8, 257)
+BLOCK = 8  # outputs
+GROUP = 4  # blocks, where there are so many
+TILE = 1 << 16  # numbers that are worked on at a time: 256 kB in float32, for the cache's sake
+MIN_LINES = 48  # that are worked on at a time, for BLAS's sake
+GATHERED = 1 << 18  # pixels at a time that are added up again
+KEPT_AXES = 4  # those of two sizes of picture
+
+IndexArray = npt.NDArray[np.int64]
 
 
 def resize(
@@ -40,6 +53,7 @@ def resize(
     width: int,
     resample: Resample,
     window: tuple[range, range] | None = None,
+    arithmetic: Arithmetic = "exact",
 ) -> ByteArray:
     """A picture at another size, or a part of it.
 
@@ -50,6 +64,8 @@ def resize(
         resample: the filter.
         window: the rows and columns of the resized picture that are wanted: only these are
             computed. None takes all.
+        arithmetic: "exact" gives Pillow's pixels. "float32" may round the other way where a sum is
+            next to a half, in either pass. "nearest" adds nothing up: it is always exact.
 
     Returns:
         (3, n_rows, n_columns), channels first.
@@ -60,8 +76,8 @@ def resize(
         picked = image[_nearest(old_height, height, rows)]
         picked = picked[:, _nearest(old_width, width, columns)]
         return np.ascontiguousarray(picked.transpose(2, 0, 1))
-    vertical = _band(old_height, height, rows, resample)
-    horizontal = _band(old_width, width, columns, resample)
+    vertical = _axis(old_height, height, rows, resample, arithmetic)
+    horizontal = _axis(old_width, width, columns, resample, arithmetic)
     image = image[vertical.inputs, horizontal.inputs]
     # Pillow 13's choice of order; the releases before it went along the rows first, always.
     if old_height > height and old_height - height > 2 * (old_width - width):
@@ -70,81 +86,133 @@ def resize(
     return _down(_along(image.transpose(2, 0, 1), horizontal), vertical)
 
 
-class _Block(NamedTuple):
-    """Neighbouring outputs of an axis as a product of neighbouring inputs."""
+class _Axis(NamedTuple):
+    """How the outputs of an axis come of its inputs."""
 
-    inputs: slice  # counted from the first input of the band
-    outputs: slice
-    weights: Float64Array  # (n_inputs, n_outputs)
+    inputs: slice  # of the picture: all that the outputs see
+    begins: IndexArray  # (n_outputs,): the first input of each, counted from there
+    weights: Float64Array  # (n_outputs, n_taps)
+    # The same as dense products, float32 or float64. Group i and block j of it see the inputs from
+    # i * advance[0] + j * advance[1] - lead on, with zeros before the first and after the last.
+    blocks: AnyArray  # (n_groups, n_blocks of each, span, BLOCK)
+    advance: tuple[int, int]
+    lead: int
+    margin: float  # so much may a sum of the blocks be off; 0 where that is left as it is
+    overshoots: bool  # sums may leave 0..255
 
 
-class _Band(NamedTuple):
-    """An axis, or what is wanted of it, in blocks."""
-
-    inputs: slice  # of the picture: all that the blocks see
-    n_outputs: int
-    blocks: tuple[_Block, ...]
-
-
-def _along(planes: ByteArray, band: _Band) -> ByteArray:
-    """(n_planes, n_rows, n_inputs) -> (n_planes, n_rows, n_outputs)."""
-    n_planes, n_rows, n_inputs = planes.shape
-    result = np.empty((n_planes, n_rows, band.n_outputs), dtype=np.uint8)
-    step = max(1, STRIP_PIXELS // n_inputs)
-    for start in range(0, n_rows, step):
-        strip = planes[:, start : start + step].astype(np.float64, order="C")
-        rows = strip.reshape(-1, n_inputs)
-        sums = np.empty((len(rows), band.n_outputs))
-        for block in band.blocks:
-            np.matmul(rows[:, block.inputs], block.weights, out=sums[:, block.outputs])
-        result[:, start : start + step] = _half_up(sums).reshape(n_planes, -1, band.n_outputs)
+def _along(planes: ByteArray, axis: _Axis) -> ByteArray:
+    """(n_planes, n_lines, n_inputs) -> (n_planes, n_lines, n_outputs)."""
+    n_planes, n_lines, _ = planes.shape
+    result = np.empty((n_planes, n_lines, len(axis.begins)), dtype=np.uint8)
+    _fill(result, planes, axis, "C")
     return result
 
 
-def _down(planes: ByteArray, band: _Band) -> ByteArray:
-    """(n_planes, n_inputs, n_columns) -> (n_planes, n_outputs, n_columns)."""
-    n_planes, _, n_columns = planes.shape
-    result = np.empty((n_planes, band.n_outputs, n_columns), dtype=np.uint8)
-    for block in band.blocks:
-        inputs = planes[:, block.inputs].astype(np.float64)
-        result[:, block.outputs] = _half_up(block.weights.T @ inputs)
+def _down(planes: ByteArray, axis: _Axis) -> ByteArray:
+    """(n_planes, n_inputs, n_lines) -> (n_planes, n_outputs, n_lines)."""
+    n_planes, _, n_lines = planes.shape
+    result = np.empty((n_planes, len(axis.begins), n_lines), dtype=np.uint8)
+    _fill(result.transpose(0, 2, 1), planes.transpose(0, 2, 1), axis, "F")
     return result
 
 
-def _half_up(sums: Float64Array) -> Float64Array:
-    """In place: numbers that, cut to whole ones, are the sums rounded into 0..255."""
-    sums += 0.5
-    return np.clip(sums, 0.0, 255.5, out=sums)
+def _fill(result: ByteArray, planes: ByteArray, axis: _Axis, order: Literal["C", "F"]) -> None:
+    """What `_along` gives, written where it is wanted; `order` is how planes lie in memory."""
+    _, n_lines, n_inputs = planes.shape
+    n_groups, n_blocks, span, _ = axis.blocks.shape
+    dtype = axis.blocks.dtype
+    by_group, by_block = axis.advance
+    size = (n_groups - 1) * by_group + (n_blocks - 1) * by_block + span
+    n_tile = min(max(TILE // size, MIN_LINES), n_lines)
+    inputs = np.zeros((n_tile, size), dtype, order)
+    line, pixel = inputs.strides
+    seen = as_strided(
+        inputs,
+        (n_groups, n_blocks, n_tile, span),
+        (by_group * pixel, by_block * pixel, line, pixel),
+    )
+    products = np.empty((n_tile, n_groups * n_blocks * BLOCK), dtype, order)
+    blocks = products.reshape(n_tile, n_groups, n_blocks, BLOCK).transpose(1, 2, 0, 3)
+    sums = products[:, : len(axis.begins)]
+    near = np.empty((n_lines, len(axis.begins)), np.bool_, order)
+    for plane, whole in zip(planes, result, strict=True):
+        for start in range(0, n_lines, n_tile):
+            begin = min(start, n_lines - n_tile)  # the last tile is as large as the others
+            tile = slice(begin, begin + n_tile)
+            inputs[:, axis.lead : axis.lead + n_inputs] = plane[tile]
+            np.matmul(seen, axis.blocks, out=blocks)
+            _round(sums, axis, whole[tile], near[tile])
+        if axis.margin:
+            doubtful = np.flatnonzero(near.ravel("K"))
+            _settle(whole, plane, axis, *np.unravel_index(doubtful, near.shape, order))
 
 
-@lru_cache(maxsize=KEPT_BANDS)
-def _band(n_in: int, n_out: int, outputs: range, resample: Resample) -> _Band:
-    """The weights with which n_in pixels become those of n_out that `outputs` names."""
+def _round(sums: AnyArray, axis: _Axis, whole: ByteArray, near: npt.NDArray[np.bool_]) -> None:
+    """Half up, into 0..255; `near` are those that may have to be one less. The sums are lost."""
+    np.add(sums, 0.5 + axis.margin, out=sums)
+    if axis.overshoots:
+        np.clip(sums, 0.5, 255.5, out=sums)
+    whole[...] = sums  # cut, not rounded
+    if axis.margin:
+        np.subtract(sums, whole, out=sums)
+        np.less(sums, 2 * axis.margin, out=near)
+
+
+def _settle(
+    whole: ByteArray, plane: ByteArray, axis: _Axis, lines: IndexArray, outputs: IndexArray
+) -> None:
+    """Make some results again, in float64."""
+    n_taps = axis.weights.shape[1]
+    last = plane.shape[1] - 1  # beyond it weights are 0
+    step = max(GATHERED // n_taps, 1)
+    for start in range(0, len(lines), step):
+        line, output = lines[start : start + step], outputs[start : start + step]
+        inputs = np.minimum(axis.begins[output, None] + np.arange(n_taps), last)
+        sums = np.einsum("ij,ij->i", plane[line[:, None], inputs], axis.weights[output])
+        whole[line, output] = np.clip(sums + 0.5, 0.5, 255.5)
+
+
+@lru_cache(maxsize=KEPT_AXES)
+def _axis(
+    n_in: int, n_out: int, outputs: range, resample: Resample, arithmetic: Arithmetic
+) -> _Axis:
+    """How n_in pixels become those of n_out that `outputs` names."""
     begins, weights = _weights(n_in, n_out, outputs, resample)
     n_outputs, n_taps = weights.shape
-    step = min(max(BLOCK_SPAN * n_out // n_in, MIN_BLOCK), MAX_BLOCK)
-    starts = np.arange(0, n_outputs, step)
-    reach = np.maximum.reduceat(begins, starts) + n_taps - begins[starts]
-    span = min(int(reach.max()), n_in)
-    firsts = np.minimum(begins[starts], n_in - span)
-    block, column = np.divmod(np.arange(n_outputs), step)
-    at = (begins - firsts[block])[:, None] + np.arange(n_taps)
-    inside = at < span  # beyond it is the end of the picture, where weights are 0
-    dense = np.zeros((len(starts), span, step))
-    output, _ = np.nonzero(inside)
-    dense[block[output], at[inside], column[output]] = weights[inside]
-    blocks = []
-    origin = int(firsts[0])
-    for start, first, product in zip(starts.tolist(), firsts.tolist(), dense, strict=True):
-        stop = min(start + step, n_outputs)
-        inputs = slice(first - origin, first - origin + span)
-        blocks.append(_Block(inputs, slice(start, stop), product[:, : stop - start]))
-    return _Band(slice(origin, first + span), n_outputs, tuple(blocks))
+    origin, end = int(begins[0]), min(int(begins[-1]) + n_taps, n_in)
+    begins -= origin
+    block, output = np.divmod(np.arange(n_outputs), BLOCK)
+    group, block = np.divmod(block, GROUP)
+    # Groups are equally far apart, and so are the blocks of each, by whole pixels: the two add up
+    # to nearly where a block should begin, and what is missing it sees beside.
+    by_group, by_block = (max(round(n * n_in / n_out), 1) for n in (GROUP * BLOCK, BLOCK))
+    firsts = begins - group * by_group - block * by_block
+    lead = -int(firsts.min())
+    at = (firsts + lead)[:, None] + np.arange(n_taps)
+    doubted = arithmetic == "exact" and n_taps in FLOAT32_TAPS
+    dtype = np.float32 if doubted or arithmetic == "float32" else np.float64
+    blocks = np.zeros((group[-1] + 1, block.max() + 1, at.max() + 1, BLOCK), dtype)
+    blocks[group[:, None], block[:, None], at, output[:, None]] = weights
+    # Of a sum of n products in any order (Higham, 2002, section 3.1), of adding to it, and of what
+    # is added: n + 2 roundings of less than 256 times the sum of the weights' sizes.
+    size = 256 * float(np.abs(weights).sum(axis=1).max())
+    margin = (n_taps + 2) * UNIT_ROUNDOFF * size if doubted else 0.0
+    return _Axis(
+        inputs=slice(origin, end),
+        begins=begins,
+        weights=weights,
+        blocks=blocks,
+        advance=(by_group, by_block),
+        lead=lead,
+        margin=margin,
+        overshoots=bool(weights.min() < 0),
+    )
 
 
 def _weights(
     n_in: int, n_out: int, outputs: range, resample: Resample
-) -> tuple[npt.NDArray[np.int64], Float64Array]:
+) -> tuple[IndexArray, Float64Array]:
     """Of each output the first input, (n_outputs,), and the weights on, (n_outputs, n_taps)."""
     kernel, radius = _KERNELS[resample]
     scale = n_in / n_out
@@ -159,7 +227,7 @@ def _weights(
     return begins, np.rint(weights * WEIGHT_UNIT) / WEIGHT_UNIT
 
 
-def _nearest(n_in: int, n_out: int, outputs: range) -> npt.NDArray[np.int64]:
+def _nearest(n_in: int, n_out: int, outputs: range) -> IndexArray:
     """Which pixel each output is; the positions are summed up step by step, as in Pillow."""
     steps = np.full(outputs.stop, n_in / n_out)
     steps[0] *= 0.5
