@@ -22,6 +22,10 @@ demo: $(VENV)/.runtime
 	@$(BIN)/earlet listen --source tests/recordings/commands.flac
 	@echo; echo '$$ earlet transcribe --timestamps segment tests/recordings/speech.flac'
 	@$(BIN)/earlet transcribe --timestamps segment tests/recordings/speech.flac
+	@echo; echo '$$ earlet classify tests/pictures/cat.jpg'
+	@$(BIN)/earlet classify tests/pictures/cat.jpg
+	@echo; echo '$$ earlet classify "What a lovely day!" "It was dull, and far too long." tests/recordings/speech.flac'
+	@$(BIN)/earlet classify "What a lovely day!" "It was dull, and far too long." tests/recordings/speech.flac
 
 test: lint unit test-tflite-runtime wheel
 
@@ -55,7 +59,7 @@ $(VENV)/bin/python:
 		{ rm -rf $(VENV); echo "on Debian and Raspberry Pi OS: apt install python3-venv"; exit 1; }
 
 $(VENV)/.runtime: pyproject.toml | $(VENV)/bin/python
-	$(PIP) --editable .
+	$(PIP) --editable '.[image]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python

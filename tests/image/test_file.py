@@ -293,7 +293,7 @@ def test_a_file_is_read_no_further_than_is_worth_it(monkeypatch: pytest.MonkeyPa
 
 def test_without_pillow_the_message_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "PIL", None)
-    assert "pip install earlet[image]" in refused(b"picture")
+    assert "pip install 'earlet[image]'" in refused(b"picture")
     np.testing.assert_array_equal(load(np.ones((1, 1, 3), dtype=np.uint8)), np.ones((1, 1, 3)))
 
 

@@ -21,6 +21,17 @@ def words(text: str) -> list[str]:
     return re.sub(r"[^a-z' ]", " ", text.lower()).split()
 
 
+def classify_without_pillow(picture: bytes) -> str:
+    """The message that a picture's file gets where nothing decodes it."""
+    import earlet
+
+    try:
+        earlet.pipeline("image-classification")(picture)
+    except earlet.InputError as problem:
+        return str(problem)
+    return "nothing"
+
+
 def main(commands: str, commands_truth: str, speech: str, speech_truth: str) -> None:
     """Spot, transcribe and verify with the bundles inside the wheel."""
     socket.socket.connect = refuse  # type: ignore[method-assign]
@@ -38,8 +49,15 @@ def main(commands: str, commands_truth: str, speech: str, speech_truth: str) -> 
     common = sum(word in text for word in reference) / len(reference)
     assert common >= 0.8, f"{common:.0%} of the words: {' '.join(text)}"
 
+    (best, *_), (worst, *_) = earlet.pipeline("text-classification")(["Lovely!", "A dull mess."])
+    assert (best.label, worst.label) == ("POSITIVE", "NEGATIVE"), (best, worst)
+    told = classify_without_pillow(b"\x89PNG\r\n\x1a\n")
+    assert "pip install 'earlet[image]'" in told, told
+
     command = [str(Path(sys.executable).parent / "earlet"), "verify"]
-    for bundle in ("commands-en", "moonshine-tiny-en", "vad"):
+    bundles = sorted(folder.name for folder in spotter.bundle.path.parent.iterdir())
+    assert len(bundles) == 6, bundles
+    for bundle in bundles:
         subprocess.run([*command, bundle], check=True, stdout=subprocess.DEVNULL)
     quantize = str(Path(sys.executable).parent / "earlet-quantize")
     subprocess.run([quantize, "pack", "vad", "--force"], check=True, stdout=subprocess.DEVNULL)

@@ -122,7 +122,7 @@ def _decoding(name: str) -> Iterator[Any]:
     try:
         from PIL import Image, UnidentifiedImageError
     except ImportError as problem:
-        raise InputError(f"{name}: needs pillow ({problem}): pip install earlet[image]") from None
+        raise InputError(f"{name}: needs pillow ({problem}): pip install 'earlet[image]'") from None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
