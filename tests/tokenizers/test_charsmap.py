@@ -74,6 +74,13 @@ def test_any_text_is_replaced_as_by_tokenizers(
     assert ours(text) == theirs.normalize_str(text)
 
 
+@pytest.mark.parametrize("key", ["\r", "\n", "\r\n", "a", "ab"])
+def test_plain_text_is_replaced_where_a_map_has_something_for_it(charsmap: Maker, key: str) -> None:
+    ours, theirs = both(charsmap({key: "!"}))
+    for text in ("a b", "ab", "a\r\nb", "a\rb", "a\nb"):
+        assert ours(text) == theirs.normalize_str(text)
+
+
 def test_a_map_of_two_million_units_has_long_offsets(charsmap: Maker) -> None:
     ours, theirs = both(charsmap(REPLACED, n_unused=1 << 21))
     assert ours("an é ne") == theirs.normalize_str("an é ne") == "An E ne"

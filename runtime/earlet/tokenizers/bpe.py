@@ -11,12 +11,15 @@ import heapq
 import re
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from earlet.errors import BundleError
-from earlet.tokenizers.document import Vocabulary, vocabulary
+from earlet.tokenizers.alignment import Aligned
+from earlet.tokenizers.document import Token, Vocabulary, vocabulary
 
 SPACE = "▁"
 BYTE_PIECES = [f"<0x{byte:02X}>" for byte in range(256)]
+NONE = -1  # in the place of an id: no piece, or one that was joined to the one before it
 _UP_TO_SPACE = re.compile(f"{SPACE}*[^{SPACE}]+|{SPACE}+")
 
 
@@ -48,78 +51,93 @@ class Bpe:
             if getattr(config, key):
                 raise BundleError(f"{where}: {key} is not supported")
         self.ids = config.ids(where)
-        self._unknown = config.unk_token
-        if self._unknown is not None and self._unknown not in self.ids:
-            raise BundleError(f"{where}: its unk_token {self._unknown!r} is not in its vocab")
+        if config.unk_token is not None and config.unk_token not in self.ids:
+            raise BundleError(f"{where}: its unk_token {config.unk_token!r} is not in its vocab")
+        self._unknown = None if config.unk_token is None else self.ids[config.unk_token]
         self._fuse = config.fuse_unk
         self._bytes = byte_ids(self.ids, where) if config.byte_fallback else None
         self._whole_words = config.ignore_merges
-        self._ranks = _ranks(config.merges, self.ids, where)
+        self._merges = _merges(config.merges, self.ids, where)
         # Whether no join goes across the place before a space sign. None does where no piece has
         # a sign inside, and where no character vanishes, for its neighbours would then meet.
         has_inside = re.search(f"[^{SPACE}\0]{SPACE}", "\0".join(self.ids)) is not None
         keeps_all = self._bytes is not None or self._unknown is not None
         self.cuts_at_spaces = SPACE in self.ids and keeps_all and not has_inside
 
-    def __call__(self, word: str) -> tuple[int, ...]:
-        """Ids of one word."""
+    def __call__(self, word: str) -> list[Token]:
+        """The pieces of one word."""
         if self._whole_words and word in self.ids:
-            return (self.ids[word],)
-        return tuple([self.ids[piece] for piece in self._join(self._symbols(word))])
+            return [(self.ids[word], 0, len(word))]
+        ids = [self.ids.get(char, NONE) for char in word]
+        if NONE not in ids:
+            return self._join(ids)
+        symbols = self._symbols(word)
+        return [
+            (i, symbols[first][1], symbols[end - 1][2])
+            for i, first, end in self._join([i for i, _, _ in symbols])
+        ]
 
-    def _symbols(self, word: str) -> list[str]:
+    def _symbols(self, word: str) -> list[Token]:
         """Characters; of those that are no piece their bytes, or the unknown piece, or nothing."""
-        symbols: list[str] = []
+        symbols: list[Token] = []
         follows_unknown = False
-        for char in word:
+        for place, char in enumerate(word):
             is_unknown = False
-            if char in self.ids:
-                symbols.append(char)
+            if (i := self.ids.get(char)) is not None:
+                symbols.append((i, place, place + 1))
             elif self._bytes is not None:
-                symbols += (BYTE_PIECES[byte] for byte in char.encode("utf-8"))
+                symbols += ((self._bytes[byte], place, place + 1) for byte in char.encode("utf-8"))
             elif self._unknown is not None:
                 is_unknown = True
-                if not (follows_unknown and self._fuse):
-                    symbols.append(self._unknown)
+                begin = symbols.pop()[1] if follows_unknown and self._fuse else place
+                symbols.append((self._unknown, begin, place + 1))
             follows_unknown = is_unknown
         return symbols
 
-    def _join(self, symbols: list[str]) -> list[str]:
-        """Join pairs, the lowest rank first and of these the leftmost, until none has a rank."""
-        ranks = self._ranks
-        left = [*range(-1, len(symbols) - 1)]  # neighbours; a joined symbol leaves "" behind
-        right = [*range(1, len(symbols) + 1)]
-        queue = [
-            (rank, i, pair)
-            for i, pair in enumerate(map(" ".join, pairwise(symbols)))
-            if (rank := ranks.get(pair)) is not None
+    def _join(self, ids: list[int]) -> list[Token]:
+        """Join pairs, the lowest rank first and of these the leftmost, until none has a rank.
+
+        The pieces, and where in `ids` what each was joined of begins and ends.
+        """
+        rank_of, joined, n_ids = self._merges.ranks.get, self._merges.joined, self._merges.n_ids
+        n = len(ids)
+        left = [*range(-1, n - 1)]  # neighbours
+        right = [*range(1, n + 1)]
+        queue = [  # rank and place as one number
+            rank * n + i
+            for i, (a, b) in enumerate(pairwise(ids))
+            if (rank := rank_of(a * n_ids + b)) is not None
         ]
         heapq.heapify(queue)
         while queue:
-            _, i, pair = heapq.heappop(queue)
+            rank, i = divmod(heapq.heappop(queue), n)
             j = right[i]
-            if j == len(symbols) or f"{symbols[i]} {symbols[j]}" != pair:
+            if j == n or rank_of(ids[i] * n_ids + ids[j]) != rank:
                 continue  # one of the two has been joined to another since
-            symbols[i] += symbols[j]
-            symbols[j] = ""
-            right[i] = right[j]
-            if right[i] < len(symbols):
-                left[right[i]] = i
-            for a, b in ((left[i], i), (i, right[i])):
-                if a >= 0 and b < len(symbols):
-                    pair = f"{symbols[a]} {symbols[b]}"
-                    if (rank := ranks.get(pair)) is not None:
-                        heapq.heappush(queue, (rank, a, pair))
-        return [symbol for symbol in symbols if symbol]
+            ids[i], ids[j] = joined[rank], NONE
+            after = right[i] = right[j]
+            if after < n:
+                left[after] = i
+            for a, b in ((left[i], i), (i, after)):
+                if a >= 0 and b < n and (rank := rank_of(ids[a] * n_ids + ids[b])) is not None:
+                    heapq.heappush(queue, rank * n + a)
+        return [(id_, i, right[i]) for i, id_ in enumerate(ids) if id_ != NONE]
 
 
-def at_spaces(text: str) -> list[str]:
-    """Cut before every space sign that follows something else.
+class AtSpaces:
+    """Cuts before every space sign that follows something else.
 
     Without a pre-tokenizer a whole text is one word. Where nothing is ever joined across these
     places (`Bpe.cuts_at_spaces`), the ids are the same, and words repeat.
     """
-    return _UP_TO_SPACE.findall(text)
+
+    def __call__(self, text: str) -> list[str]:
+        """Split."""
+        return _UP_TO_SPACE.findall(text)
+
+    def align(self, text: Aligned) -> Aligned:
+        """Nothing is written otherwise."""
+        return text
 
 
 def byte_ids(ids: Vocabulary, where: str) -> list[int]:
@@ -133,17 +151,27 @@ def byte_ids(ids: Vocabulary, where: str) -> list[int]:
     return [ids[piece] for piece in BYTE_PIECES]
 
 
-def _ranks(merges: object, ids: Vocabulary, where: str) -> dict[str, int]:
-    """ "a b" -> its place in the list."""
+class _Merges(NamedTuple):
+    """What is joined to what."""
+
+    ranks: dict[int, int]  # two ids as one number, the first times n_ids and the second -> rank
+    joined: list[int]  # rank -> the id of the two together
+    n_ids: int
+
+
+def _merges(merges: object, ids: Vocabulary, where: str) -> _Merges:
     if not isinstance(merges, list):
         raise BundleError(f"{where}: merges: expected a list, got {type(merges).__name__}")
-    ranks: dict[str, int] = {}
+    ranks: dict[int, int] = {}
+    joined: list[int] = []
+    n_ids = max(ids.values()) + 1
     for rank, merge in enumerate(merges):
-        pair = " ".join(map(str, merge)) if isinstance(merge, list) else str(merge)
-        first, _, second = pair.partition(" ")
-        if not (first in ids and second in ids and first + second in ids):
+        try:
+            first, second = merge.split(" ") if isinstance(merge, str) else merge
+            ranks[ids[first] * n_ids + ids[second]] = rank
+            joined.append(ids[first + second])
+        except (KeyError, TypeError, ValueError):
             raise BundleError(
-                f"{where}: merges: expected two pieces that give a third, got {pair!r:.60}"
-            )
-        ranks[pair] = rank
-    return ranks
+                f"{where}: merges: expected two pieces that give a third, got {merge!r:.60}"
+            ) from None
+    return _Merges(ranks, joined, n_ids)

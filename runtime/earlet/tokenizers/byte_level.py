@@ -10,6 +10,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from earlet.tokenizers.alignment import Aligned
 from earlet.tokenizers.unicode import Translation
 
 _PRINTABLE = (*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100))  # stand for themselves
@@ -20,8 +21,8 @@ BYTE_TO_CHAR = {byte: chr(byte) for byte in _PRINTABLE} | {
 }
 CHAR_TO_BYTE = {char: byte for byte, char in BYTE_TO_CHAR.items()}
 
-_WORD = re.compile(
-    r"'(?:[stmd]|re|ve|ll)| ?(?:[A-Za-z]+|[0-9]+|[^\sA-Za-z0-9]+)|\s+(?!\S)|\s+", re.ASCII
+_WORD = re.compile(  # the likely alternatives first, where the order does not matter
+    r" ?[A-Za-z]++|'(?:[stmd]|re|ve|ll)| ?[^\sA-Za-z0-9]++| ?[0-9]++|\s+(?!\S)|\s+", re.ASCII
 )
 
 
@@ -42,7 +43,7 @@ class ByteLevel:
     """GPT-2's words: letters, digits or signs with the space before them, contractions, spaces."""
 
     add_prefix_space: bool = True
-    trim_offsets: bool = True  # concerns offsets only
+    trim_offsets: bool = True  # means nothing here; that of the post-processor counts
     use_regex: bool = True
 
     def __call__(self, text: str) -> list[str]:
@@ -54,6 +55,12 @@ class ByteLevel:
         if text.isascii():
             return _WORD.findall(text)
         return [text[word.start() : word.end()] for word in _WORD.finditer(text.translate(_SHADOW))]
+
+    def align(self, text: Aligned) -> Aligned:
+        """With the space before it, which stands for its first character."""
+        if self.add_prefix_space and not text.text.startswith(" "):
+            return text.edited([(0, 1, " " + text.text[0])])
+        return text
 
 
 def spell(word: str) -> str:

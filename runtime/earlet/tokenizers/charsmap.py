@@ -13,9 +13,11 @@ import base64
 import binascii
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from earlet.errors import BundleError
+from earlet.tokenizers.alignment import Aligned, Edit
 from earlet.tokenizers.unicode import Translation
 
 MAX_CLUSTER_BYTES = 5
@@ -52,6 +54,7 @@ def _cluster_class(char: str) -> str:
 
 _CLASSES = Translation(_cluster_class)
 _CLUSTER = re.compile(r"\r\n|p+[om]?m*|[om]m+")
+_CLUSTER_OR_CHARACTER = re.compile(f"{_CLUSTER.pattern}|.", re.DOTALL)
 
 
 @dataclass(kw_only=True)
@@ -73,24 +76,39 @@ class Precompiled:
         if size % 4 or not 0 < size <= len(data) - 4:
             raise BundleError(f"not a precompiled_charsmap: a trie of {size} bytes")
         self._chars = Translation(lambda char: char if (new := self._find(char)) is None else new)
+        keys = [*map(chr, range(0x80)), "\r\n"]
+        changed = {re.escape(key[0]) for key in keys if self._find(key) not in (None, key)}
+        self._changed_ascii = re.compile("|".join(changed) or "(?!)")
 
     def __call__(self, text: str) -> str:
         """Normalise."""
+        if text.isascii() and not self._changed_ascii.search(text):
+            return text
         pieces: list[str] = []
         done = 0
         for cluster in _CLUSTER.finditer(text.translate(_CLASSES)):
             start, end = cluster.span()
             pieces.append(text[done:start].translate(self._chars))
-            pieces.append(self._cluster(text[start:end]))
+            whole = self._whole(text[start:end])
+            pieces.append(text[start:end].translate(self._chars) if whole is None else whole)
             done = end
         return "".join([*pieces, text[done:].translate(self._chars)])
 
-    def _cluster(self, cluster: str) -> str:
-        if len(cluster.encode("utf-8")) <= MAX_CLUSTER_BYTES:
-            replacement = self._find(cluster)
-            if replacement is not None:
-                return replacement
-        return cluster.translate(self._chars)
+    def align(self, text: Aligned) -> Aligned:
+        """Normalise."""
+        return text.edited(self._edits(text.text))
+
+    def _edits(self, text: str) -> Iterator[Edit]:
+        for cluster in _CLUSTER_OR_CHARACTER.finditer(text.translate(_CLASSES)):
+            begin, end = cluster.span()
+            if (whole := self._whole(text[begin:end])) is not None:
+                yield begin, end, whole
+            else:
+                yield from ((i, i + 1, self._chars.of(text[i])) for i in range(begin, end))
+
+    def _whole(self, cluster: str) -> str | None:
+        """What a cluster is replaced by as one; None where its characters are."""
+        return self._find(cluster) if len(cluster.encode("utf-8")) <= MAX_CLUSTER_BYTES else None
 
     def _find(self, key: str) -> str | None:
         """What the shortest prefix of `key` in the map is replaced by."""

@@ -12,6 +12,7 @@ from earlet.errors import BundleError
 
 T = TypeVar("T")
 Vocabulary = Mapping[str, int]  # piece -> id
+Token = tuple[int, int, int]  # an id, and where in its word it begins and ends
 MAX_ID = 10_000_000  # the largest vocabularies that there are have a million pieces
 
 

@@ -2,18 +2,19 @@
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
-from typing import Literal, Protocol
+from typing import Protocol, get_args
 
 from earlet.errors import BundleError
+from earlet.tokenizers.alignment import Aligned, Edit
 from earlet.tokenizers.charsmap import Precompiled
 from earlet.tokenizers.document import component, sequence
+from earlet.tokenizers.normal_forms import Form, NormalForm
 from earlet.tokenizers.unicode import WHITE_SPACE, Translation, lower
 from earlet.tokenizers.wordpiece import BertNormalizer
 
-_FORMS: tuple[Literal["NFC", "NFD", "NFKC", "NFKD"], ...] = ("NFC", "NFD", "NFKC", "NFKD")
-_REGEXES = {" {2,}"}  # the one that SentencePiece's converters write, and that `re` reads alike
+_SPACES = re.compile(" {2,}")  # what SentencePiece's converters write, and `re` reads alike
 
 
 class Normalizer(Protocol):
@@ -21,6 +22,9 @@ class Normalizer(Protocol):
 
     def __call__(self, text: str, /) -> str:
         """Text in, text out."""
+
+    def align(self, text: Aligned, /) -> Aligned:
+        """The same, with what each character stands for."""
 
 
 def from_document(section: object, where: str) -> list[Normalizer]:
@@ -33,9 +37,9 @@ def from_document(section: object, where: str) -> list[Normalizer]:
 
 
 def _step(section: object, where: str) -> Normalizer:
-    for form in _FORMS:
+    for form in get_args(Form):
         if section == {"type": form}:
-            return partial(unicodedata.normalize, form)
+            return NormalForm(form)
     return component(section, _KNOWN, where)
 
 
@@ -46,6 +50,10 @@ class Lowercase:
     def __call__(self, text: str) -> str:
         """Normalise."""
         return lower(text)
+
+    def align(self, text: Aligned) -> Aligned:
+        """Normalise."""
+        return text.each(lower)
 
 
 _WITHOUT_MARKS = Translation(
@@ -62,6 +70,10 @@ class StripAccents:
         """Normalise."""
         return text if text.isascii() else text.translate(_WITHOUT_MARKS)
 
+    def align(self, text: Aligned) -> Aligned:
+        """Normalise."""
+        return text.each(_WITHOUT_MARKS.of)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Strip:
@@ -75,6 +87,11 @@ class Strip:
         text = text.lstrip(WHITE_SPACE) if self.strip_left else text
         return text.rstrip(WHITE_SPACE) if self.strip_right else text
 
+    def align(self, text: Aligned) -> Aligned:
+        """Normalise."""
+        n_left = len(text.text) - len(text.text.lstrip(WHITE_SPACE)) if self.strip_left else 0
+        return text.part(n_left, n_left + len(self(text.text)))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Prepend:
@@ -85,6 +102,10 @@ class Prepend:
     def __call__(self, text: str) -> str:
         """Normalise."""
         return self.prepend + text if text else text
+
+    def align(self, text: Aligned) -> Aligned:
+        """Normalise; the prefix stands for what the first character stands for."""
+        return text.edited([(0, 1, self(text.text[0]))]) if text.text else text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +118,7 @@ class Pattern:
     def __post_init__(self) -> None:
         if bool(self.String) == bool(self.Regex):
             raise BundleError("expected one of String and Regex, not empty")
-        if self.Regex is not None and self.Regex not in _REGEXES:
+        if self.Regex is not None and self.Regex != _SPACES.pattern:
             raise BundleError(f"unsupported regular expression {self.Regex!r}")
 
 
@@ -110,9 +131,19 @@ class Replace:
 
     def __call__(self, text: str) -> str:
         """Normalise."""
-        if self.pattern.Regex is not None:
-            return re.sub(self.pattern.Regex, lambda _: self.content, text)
-        return text.replace(self.pattern.String or "", self.content)
+        if self.pattern.String:
+            return text.replace(self.pattern.String, self.content)
+        return _SPACES.sub(lambda _: self.content, text) if "  " in text else text
+
+    def align(self, text: Aligned) -> Aligned:
+        """Normalise; what replaces several characters stands for the last of them."""
+        return text.edited(self._edits(text.text))
+
+    def _edits(self, text: str) -> Iterator[Edit]:
+        pattern = re.escape(self.pattern.String) if self.pattern.String else _SPACES
+        for match in re.finditer(pattern, text):
+            yield match.start(), match.end() - 1, ""
+            yield match.end() - 1, match.end(), self.content
 
 
 _KNOWN: dict[str, type[Normalizer]] = {

@@ -1,10 +1,12 @@
 """Text to words: the `pre_tokenizer` section of `tokenizer.json`."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from earlet.errors import BundleError
+from earlet.tokenizers.alignment import Aligned
 from earlet.tokenizers.byte_level import ByteLevel
 from earlet.tokenizers.document import component, sequence
 from earlet.tokenizers.unicode import WHITE_SPACE
@@ -19,6 +21,9 @@ class PreTokenizer(Protocol):
     def __call__(self, text: str, /) -> list[str]:
         """Text in, words out."""
 
+    def align(self, text: Aligned, /) -> Aligned:
+        """The text in which the words stand, in order and with at most white space between."""
+
 
 def from_document(section: object, where: str) -> list[PreTokenizer]:
     """The steps that the `pre_tokenizer` section asks for, in order.
@@ -32,6 +37,19 @@ def from_document(section: object, where: str) -> list[PreTokenizer]:
     return steps
 
 
+def split(words: Sequence[Aligned], step: PreTokenizer) -> list[Aligned]:
+    """Split some words further, and keep what their characters stand for."""
+    found: list[Aligned] = []
+    for word in words:
+        written = step.align(word)
+        end = 0
+        for text in step(word.text):
+            begin = written.text.index(text, end)
+            end = begin + len(text)
+            found.append(written.part(begin, end))
+    return found
+
+
 @dataclass(frozen=True, kw_only=True)
 class WhitespaceSplit:
     """Words between white space."""
@@ -39,6 +57,10 @@ class WhitespaceSplit:
     def __call__(self, text: str) -> list[str]:
         """Split."""
         return _NO_WHITE_SPACE.findall(text)
+
+    def align(self, text: Aligned) -> Aligned:
+        """Nothing is written otherwise."""
+        return text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +88,16 @@ class Metaspace:
         if not self.split:
             return [text]
         head, *words = text.split(sign)
-        return [*([head] if head else []), *[sign + word for word in words]]
+        words = [sign + word for word in words]
+        return [head, *words] if head else words
+
+    def align(self, text: Aligned) -> Aligned:
+        """Signs for spaces; one that is put before the text stands for its first character."""
+        sign = self.replacement
+        text = text.each(lambda char: sign if char == " " else char)
+        if self.prepend_scheme == "always" and not text.text.startswith(sign):
+            return text.edited([(0, 1, sign + text.text[0])])
+        return text
 
 
 _KNOWN: dict[str, type[PreTokenizer]] = {

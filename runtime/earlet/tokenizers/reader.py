@@ -12,7 +12,7 @@ from earlet import schema
 from earlet.errors import BundleError
 from earlet.tokenizers import decoders, normalizers, pre_tokenizers, template, truncation
 from earlet.tokenizers.added_tokens import AddedToken
-from earlet.tokenizers.bpe import Bpe, BpeConfig, at_spaces
+from earlet.tokenizers.bpe import AtSpaces, Bpe, BpeConfig
 from earlet.tokenizers.byte_level import ByteLevel, spell
 from earlet.tokenizers.detokenizer import Detokenizer
 from earlet.tokenizers.document import MAX_ID, Vocabulary, component, is_id, mapping
@@ -49,14 +49,15 @@ def from_json(text: str, name: str) -> Tokenizer:
     steps = pre_tokenizers.from_document(*part("pre_tokenizer"))
     spelled = bool(steps) and isinstance(steps[-1], ByteLevel)
     if isinstance(model, Bpe) and not spelled and model.cuts_at_spaces:
-        steps = [*steps, at_spaces]
+        steps = [*steps, AtSpaces()]
     return Tokenizer(
         _vocabulary(model.ids, added, name),
         added,
         decoders.from_document(*part("decoder")),
         normalizers=normalizers.from_document(*part("normalizer")),
         pre_tokenizers=steps,
-        model=(lambda word: model(spell(word))) if spelled else model,
+        model=model,
+        spelling=spell if spelled else None,
         template=template.from_document(*part("post_processor")),
         truncation=truncation.from_document(*part("truncation")),
     )

@@ -8,13 +8,18 @@ Read from the `post_processor` section of `tokenizer.json`. Held to the Rust `to
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol, cast
 
 from earlet.errors import BundleError
+from earlet.tokenizers.alignment import Span
+from earlet.tokenizers.byte_level import BYTE_TO_CHAR
 from earlet.tokenizers.document import component, is_id, mapping, sequence
+from earlet.tokenizers.unicode import WHITE_SPACE
 
 TEXT, PAIR = 0, 1  # which of two texts
+NOWHERE = (0, 0)  # the span of a special token
+SPACES = WHITE_SPACE + BYTE_TO_CHAR[ord(" ")]
 
 
 class Encoding(NamedTuple):
@@ -32,12 +37,20 @@ class Part(NamedTuple):
     type_id: int
 
 
+class Piece(NamedTuple):
+    """A token, and what it stands for."""
+
+    text: str  # as the vocabulary writes it, or as it was found in the text
+    span: Span
+
+
 @dataclass(frozen=True)
 class Template:
     """The parts for a single text and those for a pair."""
 
     single: tuple[Part, ...] = (Part(TEXT, (), 0),)
     pair: tuple[Part, ...] = (Part(TEXT, (), 0), Part(PAIR, (), 1))
+    trims: tuple[bool, ...] = ()  # spaces are taken off spans: was one put before the text?
 
     def n_special(self, n_texts: int) -> int:
         """How many special tokens go around one text or two."""
@@ -45,15 +58,36 @@ class Template:
 
     def fill(self, texts: Sequence[Sequence[int]]) -> Encoding:
         """Put the ids of one text or of two into their places."""
-        encoding = Encoding([], [])
-        for part in self._parts(len(texts)):
-            run = part.ids if part.text is None else texts[part.text]
-            encoding.ids.extend(run)
-            encoding.type_ids.extend([part.type_id] * len(run))
-        return encoding
+        ids: list[int] = []
+        type_ids: list[int] = []
+        for text, special, type_id in self._parts(len(texts)):
+            run = special if text is None else texts[text]
+            ids += run
+            type_ids += [type_id] * len(run)
+        return Encoding(ids, type_ids)
+
+    def spans(self, texts: Sequence[Sequence[Piece]]) -> list[Span]:
+        """The spans of the ids that `fill` gives; those of special tokens are empty."""
+        spans: list[Span] = []
+        for text, special, _ in self._parts(len(texts)):
+            spans += [NOWHERE] * len(special) if text is None else self._trimmed(texts[text])
+        return spans
 
     def _parts(self, n_texts: int) -> tuple[Part, ...]:
         return self.single if n_texts == 1 else self.pair
+
+    def _trimmed(self, pieces: Sequence[Piece]) -> list[Span]:
+        spans = [piece.span for piece in pieces]
+        for is_space_put in self.trims:
+            for i, (begin, end) in enumerate(spans):
+                text = pieces[i].text
+                n_left = len(text) - len(text.lstrip(SPACES))
+                n_right = len(text) - len(text.rstrip(SPACES))
+                if is_space_put and n_left == 1 and (i == 0 or begin == 0):
+                    n_left = 0  # the text does not have this one
+                begin = min(begin + n_left, end)
+                spans[i] = begin, max(end - n_right, begin)
+        return spans
 
 
 def from_document(section: object, where: str) -> Template:
@@ -66,7 +100,12 @@ def from_document(section: object, where: str) -> Template:
     templates = [step.template(where) for step in steps if not isinstance(step, ByteLevelOffsets)]
     if len(templates) > 1:
         raise BundleError(f"{where}: expected one template, got {len(templates)}")
-    return templates[0] if templates else Template()
+    trims = tuple(
+        step.add_prefix_space
+        for step in steps
+        if isinstance(step, ByteLevelOffsets | RobertaProcessing) and step.trim_offsets
+    )
+    return replace(templates[0] if templates else Template(), trims=trims)
 
 
 class PostProcessor(Protocol):
@@ -78,11 +117,11 @@ class PostProcessor(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class ByteLevelOffsets:
-    """Concerns offsets only, which nobody here asks for."""
+    """Takes spaces off the spans of tokens."""
 
     add_prefix_space: bool = True
     trim_offsets: bool = True
-    use_regex: bool = True
+    use_regex: bool = True  # means nothing here
 
     def template(self, where: str) -> Template:  # noqa: ARG002
         """Nothing around the text."""
@@ -109,7 +148,7 @@ class RobertaProcessing:
 
     sep: tuple[object, ...]  # piece, id
     cls: tuple[object, ...]
-    trim_offsets: bool = True  # this and the other concern offsets only
+    trim_offsets: bool = True  # see ByteLevelOffsets
     add_prefix_space: bool = True
 
     def template(self, where: str) -> Template:

@@ -6,10 +6,12 @@ The lengths are those of `tokenizers`, `utils/truncation.rs`, to which they are 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 from earlet import schema
 from earlet.errors import BundleError, InputError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,24 +23,16 @@ class Truncation:
     direction: Literal["Right", "Left"] = "Right"  # where tokens are taken away
     stride: int = 0  # concerns what is cut off, which nobody here asks for
 
-    def __call__(self, texts: Sequence[Sequence[int]], n_special: int) -> list[Sequence[int]]:
-        """Shorten one text or two so that `n_special` more tokens fit.
+    def __call__(self, texts: Sequence[Sequence[T]], room: int) -> list[Sequence[T]]:
+        """Shorten the tokens of one text or two until they are `room`, 0 or more, together.
 
         Raises:
             InputError: when the strategy does not allow to shorten them so far.
         """
-        lengths = [len(ids) for ids in texts]
-        if self.max_length is None or sum(lengths) + n_special <= self.max_length:
-            return list(texts)
-        room = self.max_length - n_special
-        if room < 0:
-            raise InputError(
-                f"max_length: expected at least the {n_special} special tokens, "
-                f"got {self.max_length}"
-            )
-        return [
-            self._cut(ids, n) for ids, n in zip(texts, self._lengths(lengths, room), strict=True)
-        ]
+        lengths = [len(tokens) for tokens in texts]
+        if sum(lengths) > room:
+            lengths = self._lengths(lengths, room)
+        return [self._cut(tokens, n) for tokens, n in zip(texts, lengths, strict=True)]
 
     def _lengths(self, lengths: list[int], room: int) -> list[int]:
         if room == 0:
@@ -55,8 +49,8 @@ class Truncation:
         lengths[target] = room - others
         return lengths
 
-    def _cut(self, ids: Sequence[int], n: int) -> Sequence[int]:
-        return ids[:n] if self.direction == "Right" else ids[len(ids) - n :]
+    def _cut(self, tokens: Sequence[T], n: int) -> Sequence[T]:
+        return tokens[:n] if self.direction == "Right" else tokens[len(tokens) - n :]
 
 
 def _longest_first(lengths: list[int], room: int) -> list[int]:

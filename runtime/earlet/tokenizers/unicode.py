@@ -30,6 +30,10 @@ class Translation(dict[int, str]):
             self[code] = text
         return text
 
+    def of(self, char: str) -> str:
+        """What the rule makes of one character."""
+        return self[ord(char)]
+
 
 # Marks, punctuation, format and control characters that came after Unicode 8.0 (2015). A range has
 # none of these that was there before, and so takes in those that are still to come.

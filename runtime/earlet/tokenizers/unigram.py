@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from earlet.errors import BundleError
 from earlet.tokenizers.bpe import byte_ids
-from earlet.tokenizers.document import Vocabulary
+from earlet.tokenizers.document import Token, Vocabulary
 
 UNKNOWN_PENALTY = 10.0  # below the worst score; SentencePiece's kUnkPenalty
 
@@ -58,20 +58,21 @@ class Unigram:
             self._longest[piece[0]] = max(len(piece), self._longest.get(piece[0], 0))
         self._bytes = byte_ids(self.ids, where) if config.byte_fallback else None
 
-    def __call__(self, word: str) -> tuple[int, ...]:
-        """Ids of one word."""
-        ids: list[int] = []
-        for piece in self._cut(word):
+    def __call__(self, word: str) -> list[Token]:
+        """The pieces of one word."""
+        tokens: list[Token] = []
+        for begin, end in self._cut(word):
+            piece = word[begin:end]
             if (i := self.ids.get(piece)) is not None:
-                ids.append(i)
+                tokens.append((i, begin, end))
             elif self._bytes is not None:
-                ids += (self._bytes[byte] for byte in piece.encode("utf-8"))
+                tokens += ((self._bytes[byte], begin, end) for byte in piece.encode("utf-8"))
             else:
-                ids.append(self._unknown)
-        return tuple(ids)
+                tokens.append((self._unknown, begin, end))
+        return tokens
 
-    def _cut(self, word: str) -> list[str]:
-        """The pieces of the best path; neighbouring unknown characters are one."""
+    def _cut(self, word: str) -> list[tuple[int, int]]:
+        """The pieces of the best path, from where to where; unknown neighbours are one."""
         n = len(word)
         best = [0.0, *[-math.inf] * n]  # the best score of any way to write word[:i]
         came_from = [0] * (n + 1)
@@ -83,15 +84,15 @@ class Unigram:
                     best[end], came_from[end] = so_far + score, start
             if char not in self._scores and so_far + self._unknown_score > best[start + 1]:
                 best[start + 1], came_from[start + 1] = so_far + self._unknown_score, start
-        pieces: list[str] = []
+        pieces: list[tuple[int, int]] = []
         end, joins = n, False
         while end > 0:
             start = came_from[end]
             piece = word[start:end]
             is_unknown = piece == self._unknown_piece or piece not in self._scores
             if is_unknown and joins:
-                pieces[-1] = piece + pieces[-1]
+                pieces[-1] = start, pieces[-1][1]
             else:
-                pieces.append(piece)
+                pieces.append((start, end))
             end, joins = start, is_unknown
         return pieces[::-1]

@@ -7,38 +7,33 @@ in `tests/tokenizers/test_unicode.py`.
 """
 
 import re
-import unicodedata
 from dataclasses import dataclass
 
 from earlet.errors import BundleError
-from earlet.tokenizers.document import Vocabulary, vocabulary
+from earlet.tokenizers.alignment import Aligned
+from earlet.tokenizers.document import Token, Vocabulary, vocabulary
+from earlet.tokenizers.normal_forms import NormalForm
 from earlet.tokenizers.unicode import WHITE_SPACE, Translation, category_of_unicode_8, lower
 
 _CONTROL = ("Cc", "Cf", "Co")
-_UNPRINTABLE_ASCII = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _ASCII_WORD = re.compile(r"[^\s!-/:-@\[-`{-~]+|[!-/:-@\[-`{-~]", re.ASCII)
-_CHINESE = (  # the blocks that BERT takes for Chinese; the fifth begins late, as in tokenizers
-    (0x3400, 0x4DBF),
-    (0x4E00, 0x9FFF),
-    (0xF900, 0xFAFF),
-    (0x20000, 0x2A6DF),
-    (0x2A700, 0x2B81F),
-    (0x2B920, 0x2CEAF),
-    (0x2F800, 0x2FA1F),
+_CHINESE = re.compile(  # what BERT takes for Chinese; U+2B920 for its U+2B820, as in tokenizers
+    "[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    "\U00020000-\U0002a6df\U0002a700-\U0002b81f\U0002b920-\U0002ceaf\U0002f800-\U0002fa1f]"
 )
+REPLACEMENT = "\ufffd"  # what stands where a character was lost; it prints
 
 
 def _clean(char: str) -> str:
     if char in "\t\n\r":
         return " "
-    if char == "\ufffd" or category_of_unicode_8(char) in _CONTROL:
+    if char == REPLACEMENT or category_of_unicode_8(char) in _CONTROL:
         return ""
     return " " if char in WHITE_SPACE else char
 
 
 def _space_chinese(char: str) -> str:
-    is_chinese = any(first <= ord(char) <= last for first, last in _CHINESE)
-    return f" {char} " if is_chinese else char
+    return f" {char} " if _CHINESE.match(char) else char
 
 
 def _space_punctuation(char: str) -> str:
@@ -50,6 +45,7 @@ def _space_punctuation(char: str) -> str:
     return f" {char} " if is_punctuation else char
 
 
+_DECOMPOSED = NormalForm("NFD")
 _CLEAN = Translation(_clean)
 _CHINESE_APART = Translation(_space_chinese)
 _WITHOUT_MARKS = Translation(lambda char: "" if category_of_unicode_8(char) == "Mn" else char)
@@ -67,20 +63,29 @@ class BertNormalizer:
 
     def __call__(self, text: str) -> str:
         """Normalise."""
-        if not text.isascii():
-            return self._any(text)
-        if self.clean_text and _UNPRINTABLE_ASCII.search(text):
+        if self.clean_text and not (text.isprintable() and REPLACEMENT not in text):
             text = text.translate(_CLEAN)
-        return text.lower() if self.lowercase else text
-
-    def _any(self, text: str) -> str:
-        if self.clean_text:
-            text = text.translate(_CLEAN)
-        if self.handle_chinese_chars:
+        if text.isascii():
+            return text.lower() if self.lowercase else text
+        if self.handle_chinese_chars and _CHINESE.search(text):
             text = text.translate(_CHINESE_APART)
-        if self.lowercase if self.strip_accents is None else self.strip_accents:
-            text = unicodedata.normalize("NFD", text).translate(_WITHOUT_MARKS)
+        if self._strips_accents:
+            text = _DECOMPOSED(text).translate(_WITHOUT_MARKS)
         return lower(text) if self.lowercase else text
+
+    def align(self, text: Aligned) -> Aligned:
+        """Normalise."""
+        if self.clean_text:
+            text = text.each(_CLEAN.of)
+        if self.handle_chinese_chars:
+            text = text.each(_CHINESE_APART.of)
+        if self._strips_accents:
+            text = _DECOMPOSED.align(text).each(_WITHOUT_MARKS.of)
+        return text.each(lower) if self.lowercase else text
+
+    @property
+    def _strips_accents(self) -> bool:
+        return self.lowercase if self.strip_accents is None else self.strip_accents
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +97,10 @@ class BertPreTokenizer:
         if text.isascii():
             return _ASCII_WORD.findall(text)
         return [word for word in text.translate(_PUNCTUATION_APART).split(" ") if word]
+
+    def align(self, text: Aligned) -> Aligned:
+        """The text as it is before it is split."""
+        return text.each(_PUNCTUATION_APART.of)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,23 +126,21 @@ class WordPiece:
         unknown = self.ids.get(config.unk_token)
         if unknown is None:
             raise BundleError(f"{where}: its unk_token {config.unk_token!r} is not in its vocab")
-        self._unknown = (unknown,)
+        self._unknown = unknown
         self._prefix = config.continuing_subword_prefix
         self._max_chars = config.max_input_chars_per_word
         self._longest = max(map(len, self.ids))
 
-    def __call__(self, word: str) -> tuple[int, ...]:
-        """Ids of one word."""
-        if len(word) > self._max_chars:
-            return self._unknown
-        found: list[int] = []
+    def __call__(self, word: str) -> list[Token]:
+        """The pieces of one word."""
+        tokens: list[Token] = []
         start, prefix = 0, ""
-        while start < len(word):
+        while start < len(word) <= self._max_chars:
             for end in range(min(len(word), start + self._longest), start, -1):
-                if (piece := self.ids.get(prefix + word[start:end])) is not None:
+                if (i := self.ids.get(prefix + word[start:end])) is not None:
                     break
             else:
-                return self._unknown
-            found.append(piece)
+                break
+            tokens.append((i, start, end))
             start, prefix = end, self._prefix
-        return tuple(found)
+        return tokens if start == len(word) else [(self._unknown, 0, len(word))]
