@@ -14,7 +14,7 @@ from PIL import Image
 from earlet.errors import InputError
 from earlet.files import HEAD_BYTES, kind_of, read_data_url, read_plain
 
-SOUNDS = ["AIFF", "AU", "CAF", "FLAC", "MP3", "OGG", "RF64", "WAV", "WAVEX"]
+SOUNDS = ["AIFF", "AU", "CAF", "FLAC", "MP3", "OGG", "RF64", "W64", "WAV", "WAVEX"]
 PICTURES = ["BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP"]
 
 
@@ -61,8 +61,15 @@ def test_base64_given_as_a_path_is_told_so_and_not_printed_whole() -> None:
     assert len(str(it.value)) < 300
 
 
+@pytest.mark.parametrize("path", ["\ud800.wav", "\0", "ä" * 4_000])
+def test_what_can_be_no_path_is_told_so_in_one_line(path: str) -> None:
+    with pytest.raises(InputError, match=r": cannot be read: ") as it:
+        read_plain(path, 64, "a sound file", InputError)
+    assert str(it.value).isprintable()
+
+
 @pytest.mark.parametrize("form", SOUNDS)
-def test_every_format_that_libsndfile_writes_is_a_sound(form: str) -> None:
+def test_what_libsndfile_writes_in_every_usual_format_is_a_sound(form: str) -> None:
     buffer = io.BytesIO()
     samples = np.random.default_rng(0).uniform(-0.5, 0.5, 16_000)
     soundfile.write(buffer, samples, 16_000, format=form)

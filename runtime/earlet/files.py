@@ -14,14 +14,15 @@ from typing import Literal
 from earlet.errors import EarletError
 
 HEAD_BYTES = 64  # of a file, that `kind_of` looks at
-MAX_PATH = 4_096  # bytes: Linux's PATH_MAX
+MAX_PATH = 4_096  # characters; Linux's PATH_MAX is as many bytes
 SHOWN = 60  # characters of what is longer than that
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)  # a scheme as in RFC 3986
 _DATA_URL = re.compile(r"data:([^,]{0,200}),", re.IGNORECASE)  # RFC 2397
 _SPACE = str.maketrans("", "", " \t\r\n")  # in base64: programs break its lines
 # How files of each kind begin; "." is any byte.
 _SOUND = re.compile(
-    rb"R(IFF|F64)....WAVE|fLaC|OggS\0|ID3[\2-\4]|FORM....AIF[FC]|\.snd\0|caff\0", re.DOTALL
+    rb"R(IFF|F64)....WAVE|riff\x2e\x91\xcf\x11|fLaC|OggS\0|ID3[\2-\4]|FORM....AIF[FC]|\.snd\0|caff\0",
+    re.DOTALL,
 )
 _MP3 = re.compile(rb"\xff[\xe2-\xe5\xf2-\xf5\xfa-\xfd][^\xff]")  # a frame of layer 2 or 3
 _PICTURE = re.compile(
@@ -42,7 +43,7 @@ def read_plain(
     given = os.fspath(path)
     if not given:  # which pathlib takes for the current folder
         raise error(f"expected the path of {expected}, got an empty one")
-    if len(os.fsencode(given)) >= MAX_PATH:
+    if len(given) >= MAX_PATH:
         raise error(
             f"expected the path of {expected}, got {len(given)} characters, {given[:SHOWN]!r} ...; "
             'base64 is taken as a data URL: "data:;base64,..."'
@@ -57,7 +58,7 @@ def read_plain(
                 return file.read(limit)
     except OSError as problem:
         raise error(f"{path}: cannot be read: {problem.strerror}") from None
-    except ValueError as problem:  # a NUL in the path
+    except ValueError as problem:  # a NUL in the path, or half of a pair of surrogates
         raise error(f"{path}: cannot be read: {problem}") from None
     kind = "a directory" if stat.S_ISDIR(mode) else "a pipe or a device"
     raise error(f"{path}: is {kind}; expected {expected}")

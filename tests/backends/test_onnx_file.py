@@ -44,6 +44,17 @@ def test_external_data_is_refused(location: str) -> None:
         onnx_file.check(model(graph(tensor("w", location))), "model.onnx")
 
 
+@pytest.mark.parametrize("location", [b"\x01", b"\x81\x80\x80\x80\x10"], ids=["1", "2^32 + 1"])
+def test_a_tensor_that_is_said_to_be_elsewhere_is_refused(location: bytes) -> None:
+    said = tensor("w").SerializeToString() + b"\x70" + location
+    parsed = TensorProto.FromString(said)
+    assert parsed.data_location == TensorProto.EXTERNAL
+    empty = model(helper.make_graph([], "g", [], []))
+    graph_of_it = b"\x2a" + bytes([len(said)]) + said
+    with pytest.raises(BackendError, match="another file"):
+        onnx_file.check(empty + b"\x3a" + bytes([len(graph_of_it)]) + graph_of_it, "model.onnx")
+
+
 def test_external_data_is_found_in_a_constant_and_in_a_branch() -> None:
     constant = helper.make_node("Constant", [], ["y"], value=tensor("c", "../x"))
     with pytest.raises(BackendError, match="another file"):
@@ -64,6 +75,16 @@ def test_functions_of_its_own_are_refused() -> None:
     proto = helper.make_model(graph(tensor("w"), [call]), functions=[function])
     with pytest.raises(BackendError, match=r"model\.onnx: defines functions of its own"):
         onnx_file.check(bytes(proto.SerializeToString()), "model.onnx")
+
+
+@pytest.mark.parametrize("number", [13, 25])
+def test_a_field_that_only_another_reader_would_see_is_refused(number: int) -> None:
+    # Bits above the 32nd, which protobuf for C++ drops: it reads the field, number and all.
+    hidden = number << 3 | 2 | 1 << 32
+    key = bytes([hidden >> 7 * i & 0x7F | 0x80 for i in range(4)]) + bytes([hidden >> 28])
+    proto = model(graph(tensor("w")))
+    with pytest.raises(BackendError, match=f"a field of the number {number + 2**29}"):
+        onnx_file.check(proto + key + b"\x00", "model.onnx")
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from earlet.cli.inputs import MAX_BYTES, SUFFIXES, Input, plan
+from earlet.cli.inputs import MAX_BYTES, MAX_CHARS, SUFFIXES, Input, plan
 from earlet.errors import InputError
 from earlet.image.file import FORMATS
 from earlet.manifest import Task
+from earlet.tokenizers import tokenizer
 
 SOUND: Task = "audio-classification"
 PICTURE: Task = "image-classification"
@@ -124,6 +125,10 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path, data: bytes, expected
     with pytest.raises(InputError) as caught:
         only(str(path)).content()
     assert str(caught.value) == f"{path}: {expected}"
+
+
+def test_as_much_is_read_of_a_text_as_a_tokenizer_takes() -> None:
+    assert MAX_CHARS == tokenizer.MAX_CHARS  # which the other commands need not load
 
 
 def test_a_folder_of_a_task_stands_for_the_files_of_that_task_by_name(tmp_path: Path) -> None:

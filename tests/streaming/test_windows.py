@@ -71,7 +71,7 @@ def test_a_window_comes_before_the_sound_after_it_is_read() -> None:
     read = []
 
     def chunks() -> Iterator[FloatArray]:
-        for i in range(1_000_000):  # a quarter of an hour, of which nothing beyond is held
+        for i in range(1_000_000):  # 16 hours, of which no more is read than it takes
             read.append(i)
             yield ramp(60)
 
@@ -96,8 +96,10 @@ def test_without_a_length_a_window_is_what_the_features_take_in() -> None:
         (WindowConfig(window_s=0), "window_s above 0 and at most 0.5, .* got 0"),
         (WindowConfig(window_s=-1), "window_s above 0 and at most 0.5, .* got -1"),
         (WindowConfig(window_s=1e-9), "window_s above 0"),
+        (WindowConfig(window_s=1e308), r"window_s above 0 and at most 0.5, .* got 1e\+308"),
         (WindowConfig(window_s=0.2, hop_s=0.3), "hop_s above 0 and at most window_s, got 0.3"),
         (WindowConfig(window_s=0.2, hop_s=0), "hop_s above 0 and at most window_s, got 0"),
+        (WindowConfig(hop_s=1e308), r"hop_s above 0 and at most window_s, got 1e\+308"),
         (WindowConfig(min_samples=0), "min_samples of 1 to 500, a window, got 0"),
         (WindowConfig(min_samples=501), "min_samples of 1 to 500, a window, got 501"),
     ],

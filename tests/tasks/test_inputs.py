@@ -60,7 +60,15 @@ def test_another_type_of_input_is_refused_with_what_is_expected(
 
 @pytest.mark.parametrize(
     "inputs",
-    [{"array": [0.0]}, {"sampling_rate": RATE}, {}, {"a.wav"}, bytearray(b"RIFF"), np.array("x")],
+    [
+        {"array": [0.0]},
+        {"sampling_rate": RATE},
+        {"array": [[0.0], [0.0, 0.0]], "sampling_rate": RATE},
+        {},
+        {"a.wav"},
+        bytearray(b"RIFF"),
+        np.array("x"),
+    ],
 )
 def test_another_collection_is_refused(task: Listener, inputs: Any) -> None:
     with pytest.raises(InputError):

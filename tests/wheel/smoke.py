@@ -51,8 +51,8 @@ def main(commands: str, commands_truth: str, speech: str, speech_truth: str) -> 
 
     (best, *_), (worst, *_) = earlet.pipeline("text-classification")(["Lovely!", "A dull mess."])
     assert (best.label, worst.label) == ("POSITIVE", "NEGATIVE"), (best, worst)
-    told = classify_without_pillow(b"\x89PNG\r\n\x1a\n")
-    assert "pip install 'earlet[image]'" in told, told
+    message = classify_without_pillow(b"\x89PNG\r\n\x1a\n")
+    assert "pip install 'earlet[image]'" in message, message
 
     command = [str(Path(sys.executable).parent / "earlet"), "verify"]
     bundles = sorted(folder.name for folder in spotter.bundle.path.parent.iterdir())

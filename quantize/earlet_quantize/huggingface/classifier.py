@@ -3,10 +3,11 @@
 | fact | in config.json | where it is not there |
 |---|---|---|
 | labels | `id2label`: "0", "1", ... to names | LABEL_0 and LABEL_1, PretrainedConfig's default |
-| function_to_apply | `problem_type` | sigmoid for one label, softmax for more |
+| function_to_apply | `problem_type` | softmax |
 
-A regression has no function, several labels at once take sigmoid: as transformers' pipelines do
-(`pipelines/text_classification.py`), but that the one for sound takes softmax whatever the problem.
+A regression has no function, several labels at once take sigmoid, and so does a single one: as
+transformers' pipelines do (`pipelines/text_classification.py`), but that the one for sound takes
+softmax whatever the problem.
 """
 
 from collections.abc import Mapping
@@ -78,9 +79,11 @@ def read_labels(config: Facts, n_outputs: int) -> tuple[str, ...]:
 
 def function_to_apply(config: Facts, n_labels: int) -> FunctionToApply:
     """What makes scores of the network's outputs."""
-    if "problem_type" not in config:
-        return "sigmoid" if n_labels == 1 else "softmax"
-    problem = config.get("problem_type", str)
-    if problem not in FUNCTIONS:
-        config.refuse("problem_type", f"one of {', '.join(FUNCTIONS)}")
-    return FUNCTIONS[problem]
+    function: FunctionToApply = "softmax"
+    if "problem_type" in config:
+        problem = config.get("problem_type", str)
+        if problem not in FUNCTIONS:
+            config.refuse("problem_type", f"one of {', '.join(FUNCTIONS)}")
+        function = FUNCTIONS[problem]
+    # The softmax of one label is 1, whatever it is.
+    return "sigmoid" if function == "softmax" and n_labels == 1 else function

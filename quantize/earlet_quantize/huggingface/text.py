@@ -18,6 +18,7 @@ from typing import Literal
 
 import onnx
 
+from earlet.tokenizers import truncation
 from earlet.tokenizers.truncation import Truncation
 from earlet_quantize.errors import FolderError
 from earlet_quantize.huggingface.classifier import classifier
@@ -41,6 +42,7 @@ INPUTS = {
 }
 UNLIMITED: dict[str, object] = {"model_max_length": int(1e30)}
 OFFSET_POSITIONS = ("camembert", "mpnet", "roberta", "xlm-roberta")  # the first is not 0
+SIDES: dict[str, Literal["Right", "Left"]] = {"right": "Right", "left": "Left"}
 
 
 def classify_text(folder: Folder, config: Facts, variant: Variant) -> Draft:
@@ -72,16 +74,15 @@ def max_length(tokenizer: Facts, config: Facts) -> int:
 def cutting(tokenizer: bytes, settings: Facts, max_length: int) -> bytes:
     """A tokenizer.json that cuts as transformers does: where `settings` say, the longer first."""
     document = json.loads(tokenizer)
-    stated = Truncation(**(document.get("truncation") or {}))
-    sides: dict[str, Literal["Right", "Left"]] = {"right": "Right", "left": "Left"}
-    if "truncation_side" not in settings:
-        direction = stated.direction
-    elif (side := settings.get("truncation_side", str)) in sides:
-        direction = sides[side]
-    else:
-        settings.refuse("truncation_side", " or ".join(sides))
-    if stated.direction == direction and stated.strategy == Truncation.strategy:
-        return tokenizer
+    stated = truncation.from_document(document.get("truncation"), TOKENIZER)
+    direction = stated.direction
+    if "truncation_side" in settings:
+        side = settings.get("truncation_side", str)
+        if side not in SIDES:
+            settings.refuse("truncation_side", " or ".join(SIDES))
+        direction = SIDES[side]
     wanted = Truncation(max_length=max_length, direction=direction)
+    if (stated.direction, stated.strategy) == (wanted.direction, wanted.strategy):
+        return tokenizer
     document["truncation"] = asdict(wanted)
     return encode(json.dumps(document, ensure_ascii=False), settings.where)

@@ -1,4 +1,4 @@
-"""Whisper: a recogniser, and its encoder as a classifier, which is its graph as published.
+"""Whisper: a recogniser, and classifiers of sound by its encoder, whose graph stays as published.
 
 Of the recogniser two graphs are written anew, and the ids that its decoding needs are found:
 

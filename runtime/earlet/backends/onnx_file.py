@@ -62,7 +62,8 @@ def _has_external_data(message: memoryview, kind: str, depth: int) -> bool:
     inside = _MESSAGES[kind]
     for number, payload in fields(message):
         if kind == "TensorProto":
-            if number == _EXTERNAL_DATA or (number == _DATA_LOCATION and payload == 1):
+            # 0 is here, 1 elsewhere; of a larger number protobuf keeps 32 bits, which may be 1.
+            if number == _EXTERNAL_DATA or (number == _DATA_LOCATION and payload != 0):
                 return True
         elif (
             number in inside

@@ -6,6 +6,7 @@ Wire format: https://protobuf.dev/programming-guides/encoding. Field numbers bel
 from collections.abc import Iterator
 
 _VARINT, _FIXED64, _LENGTH_DELIMITED, _FIXED32 = 0, 1, 2, 5  # wire types
+MAX_NUMBER = 2**29 - 1  # of a field: with its wire type it takes 32 bits
 
 
 def fields(message: memoryview) -> Iterator[tuple[int, memoryview | int]]:
@@ -18,6 +19,9 @@ def fields(message: memoryview) -> Iterator[tuple[int, memoryview | int]]:
     while at < len(message):
         key, at = _varint(message, at)
         number, wire_type = key >> 3, key & 7
+        # The library for C++ drops the bits above: it would see a field that is hidden from here.
+        if not 1 <= number <= MAX_NUMBER:
+            raise ValueError(f"a field of the number {number}")
         if wire_type == _VARINT:
             value, at = _varint(message, at)
             yield number, value
@@ -28,7 +32,7 @@ def fields(message: memoryview) -> Iterator[tuple[int, memoryview | int]]:
             size = 4 if wire_type == _FIXED32 else 8
         else:
             raise ValueError(f"wire type {wire_type} at byte {at}")
-        if number == 0 or at + size > len(message):
+        if at + size > len(message):
             raise ValueError(f"a field claims {size} bytes and {len(message) - at} are left")
         yield number, message[at : at + size]
         at += size

@@ -133,8 +133,11 @@ def _read_text(path: str) -> str:
 
 
 def _lines() -> Iterator[str]:
-    """Standard input, without blank lines. Bytes that are no UTF-8 become surrogates, which a
-    tokenizer refuses, and so it does a line that is too long: the others are taken."""
+    """Standard input, without blank lines.
+
+    Bytes that are no UTF-8 become surrogates. A tokenizer refuses these, and a line that is too
+    long, of which no more is kept than shows that it is.
+    """
     with open(0, encoding="utf-8-sig", errors="surrogateescape", closefd=False) as file:
         while line := file.readline(MAX_CHARS + 1):
             rest = line

@@ -36,15 +36,17 @@ class Windows:
                 sound would be left out, or one of them is shorter than a sample.
         """
         window_s, hop_s = config.window_s, config.hop_s
-        self.length = longest if window_s is None else round(window_s * sample_rate)
-        self.hop = self.length if hop_s is None else round(hop_s * sample_rate)
-        if not 0 < self.length <= longest:
+        # As floats, for a number of seconds may be far too large to count its samples.
+        length = longest if window_s is None else np.rint(window_s * sample_rate)
+        if not 0 < length <= longest:
             raise InputError(
                 f"need window_s above 0 and at most {longest / sample_rate:g}, which is what the "
                 f"features take in, got {window_s:g}"
             )
-        if not 0 < self.hop <= self.length:
+        hop = length if hop_s is None else np.rint(hop_s * sample_rate)
+        if not 0 < hop <= length:
             raise InputError(f"need hop_s above 0 and at most window_s, got {hop_s:g}")
+        self.length, self.hop = int(length), int(hop)
         if not 1 <= config.min_samples <= self.length:
             raise InputError(
                 f"need min_samples of 1 to {self.length}, a window, got {config.min_samples}"

@@ -101,21 +101,26 @@ class AudioClassification:
         """The labels of a clip, best first; a spotter's are those of its likeliest moment.
 
         Args:
-            inputs: a path, the bytes of a sound file, a file object, or samples; a list of these
-                gives a list of results.
+            inputs: a path, a data URL, the bytes of a sound file, a file object, or samples; a
+                list of these gives a list of results.
             sampling_rate: of samples, in Hz; required with an array.
             top_k: how many labels at most; None gives all.
             function_to_apply: makes scores of the network's outputs; None takes the bundle's own.
+                A spotter scores commands against each other, by softmax alone.
 
         Raises:
             InputError: when the audio cannot be used.
         """
         function = self.output.function(function_to_apply, top_k)
+        if self._clips is None and function != "softmax":
+            raise InputError(
+                f"function_to_apply: {self.bundle.path} scores commands against each other in a "
+                f"stream, by softmax; got {function!r}"
+            )
 
         def answer(item: AudioInput) -> list[Classification]:
             if self._clips is None:
-                waveform = load(item, sampling_rate, self.sample_rate)
-                scores = self._command_scores(waveform, function)
+                scores = self._command_scores(load(item, sampling_rate, self.sample_rate))
             else:
                 chunks = stream(item, sampling_rate, self.sample_rate)
                 scores = self._clips.scores(chunks, function)
@@ -168,13 +173,8 @@ class AudioClassification:
             [[event.label, event.start_s, event.end_s] for event in events],
         )
 
-    def _command_scores(self, waveform: FloatArray, function: FunctionToApply) -> FloatArray:
+    def _command_scores(self, waveform: FloatArray) -> FloatArray:
         """Of a spotter: (n_samples,) -> (n_labels,)."""
-        if function != "softmax":
-            raise InputError(
-                f"function_to_apply: {self.bundle.path} scores commands against each other in a "
-                f"stream, by softmax; got {function!r}"
-            )
         rows = self.posteriors(waveform)
         commands = [self.labels.index(label) for label in self.config.thresholds]
         return np.asarray(rows[int(rows[:, commands].max(axis=1).argmax())])

@@ -1,6 +1,7 @@
 """Whole clips of any length, by a network that hears so much at once.
 
-chunks -> windows -> features -> logits -> scores of each window -> their mean
+chunks (n_samples,) -> windows (length,) -> features -> logits (n_labels,)
+    -> scores (n_labels,) of each window -> their mean
 """
 
 from collections.abc import Callable, Iterable
@@ -36,7 +37,7 @@ class ClipClassifier:
         Scores are averaged and not logits, of which a single one may outweigh all others.
 
         Raises:
-            InputError: for a clip that is too short, and another function.
+            InputError: for a clip that is too short, and what `chunks` raises.
         """
         total, n_windows = np.zeros(1), 0  # float64, so that the mean of one is itself
         for window in self._windows.cut(chunks):

@@ -85,17 +85,17 @@ def _is_file(source: object) -> TypeGuard[Source]:
     return isinstance(source, str | os.PathLike | bytes) or hasattr(source, "read")
 
 
-def _samples(source: Mapping[str, Any], rate: int | None) -> tuple[AnyArray, int]:
+def _samples(source: Mapping[str, Any], rate: int | None) -> tuple[npt.ArrayLike, int]:
     found = [key for key in SAMPLES if key in source]
     if len(found) != 1 or "sampling_rate" not in source:
         expected = '{"array": samples, "sampling_rate": Hz}'
         raise InputError(f"expected {expected}, got a mapping with the keys {[*source]}")
     if rate is not None:
         raise InputError("sampling_rate belongs to an array of samples; a mapping brings its own")
-    return np.asarray(source[found[0]]), source["sampling_rate"]
+    return source[found[0]], source["sampling_rate"]
 
 
-def _resampled(samples: AnyArray, rate: int | None, sample_rate: int) -> Iterator[FloatArray]:
+def _resampled(samples: npt.ArrayLike, rate: int | None, sample_rate: int) -> Iterator[FloatArray]:
     if rate is None:
         raise InputError(
             "an array of samples needs its rate in Hz: pipeline(samples, sampling_rate=...)"

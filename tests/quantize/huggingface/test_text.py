@@ -65,6 +65,13 @@ def test_scores_are_made_as_the_pipeline_makes_them(
             )
 
 
+def test_one_label_takes_a_sigmoid_whatever_the_problem_is_called(edited: Edited) -> None:
+    """As in `pipelines/text_classification.py` of transformers."""
+    edits = {"config.json": {"problem_type": "single_label_classification"}}
+    output: Any = edited({"family": "roberta", "edits": edits}).manifest["output"]
+    assert output["function_to_apply"] == "sigmoid"
+
+
 @pytest.mark.parametrize("i", range(N_SCORED, N_SCORED + N_CUT))
 def test_long_texts_are_cut_as_the_pipeline_cuts_them(
     i: int, cases: list[dict[str, Any]], edited: Edited

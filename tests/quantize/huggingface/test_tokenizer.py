@@ -68,7 +68,11 @@ def test_words_become_the_tokenizer_of_bert_and_its_like(
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"add_prefix_space": True}, {"added_tokens_decoder": ..., "tokenizer_class": ...}],
+    [
+        {},
+        {"add_prefix_space": True, "trim_offsets": False},
+        {"added_tokens_decoder": ..., "tokenizer_class": ...},
+    ],
 )
 @pytest.mark.parametrize("family", ["roberta", "whisper"])
 def test_pieces_and_merges_become_the_tokenizer_of_roberta_and_whisper(
@@ -76,6 +80,36 @@ def test_pieces_and_merges_become_the_tokenizer_of_roberta_and_whisper(
 ) -> None:
     folder = split(copy(family))
     edit(folder / "tokenizer_config.json", **options)
+    assert ours(folder) == theirs(folder)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda merges: merges.replace(b"\n", b"\r\n"),
+        lambda merges: merges[merges.index(b"\n") + 1 :],
+        lambda merges: merges.removesuffix(b"\n"),
+    ],
+    ids=["of Windows", "without its first line", "without its last end of line"],
+)
+def test_merges_are_read_as_transformers_reads_them(
+    change: Callable[[bytes], bytes], copy: Copy
+) -> None:
+    folder = split(copy("roberta"))
+    merges = folder / "merges.txt"
+    merges.write_bytes(change(merges.read_bytes()))
+    assert ours(folder) == theirs(folder)
+
+
+@pytest.mark.parametrize("options", [{}, {"added_tokens_decoder": ...}])
+def test_special_tokens_that_a_class_does_not_have_by_itself_are_special(
+    options: dict[str, Any], copy: Copy, edit: Edit
+) -> None:
+    folder = split(copy("bert"))
+    edit(folder / "tokenizer_config.json", bos_token="<begin>", eos_token="<end>", **options)  # noqa: S106
+    n_words = len((folder / "vocab.txt").read_text("utf-8").splitlines())
+    (folder / "added_tokens.json").write_text(json.dumps({"<end>": n_words}))
+    edit(folder / "config.json", vocab_size=n_words + 2)
     assert ours(folder) == theirs(folder)
 
 

@@ -18,7 +18,7 @@ ROBERTA_TOKENS = {
 }
 WHISPER_TOKENS = dict.fromkeys(("bos_token", "eos_token", "unk_token"), Token("<|endoftext|>"))
 WHISPER_PROMPT = ("<|startoftranscript|>", "<|notimestamps|>")
-OPTIONS: dict[str, object] = {"add_prefix_space": False}
+OPTIONS: dict[str, object] = {"add_prefix_space": False, "trim_offsets": True}
 
 
 def roberta(folder: Folder) -> Json:
@@ -31,7 +31,7 @@ def roberta(folder: Folder) -> Json:
         "type": "RobertaProcessing",
         "sep": [sep, ids[sep]],
         "cls": [cls, ids[cls]],
-        "trim_offsets": True,
+        "trim_offsets": settings.facts.get("trim_offsets", bool),
         "add_prefix_space": settings.facts.get("add_prefix_space", bool),
     }
     return _byte_level(settings, vocabulary, settings.added(vocabulary), post_processor)
@@ -66,7 +66,8 @@ def _byte_level(
         "trim_offsets": True,
         "use_regex": True,
     }
-    lines = settings.folder.read_text(MERGES).split("\n")
+    # As transformers reads it: the first line is its version, and the last one ends as all do.
+    lines = settings.folder.read_text(MERGES).split("\n")[1:-1]
     return document(
         added=added,
         normalizer=None,
@@ -83,6 +84,6 @@ def _byte_level(
             "byte_fallback": False,
             "ignore_merges": False,
             "vocab": vocabulary,
-            "merges": [line.split(" ") for line in lines if line and line[:8] != "#version"],
+            "merges": [merge for line in lines if (merge := line.split())],
         },
     )

@@ -73,9 +73,14 @@ CAMEMBERT_FIRST = [
     Piece("<unk>NOTUSED", -100.0),
 ]
 MASK = Piece("<mask>", 0.0)
-FAIRSEQ_UNKNOWN = 3
+FAIRSEQ_UNKNOWN, LLAMA_UNKNOWN = 3, 0  # ids of <unk>
 NUMBER_PENALTY = 100.0  # ALBERT: a comma after a digit is a piece of its own where it can be
-LLAMA_UNKNOWN = 0
+LLAMA_OPTIONS: dict[str, object] = {
+    "add_bos_token": True,
+    "add_eos_token": False,
+    "add_prefix_space": True,
+    "legacy": True,
+}
 SPACES: Json = {"Regex": " {2,}"}
 ONE_SPACE: Json = {"type": "Replace", "pattern": SPACES, "content": " "}
 METASPACE: Json = {
@@ -148,51 +153,50 @@ def deberta_v2(folder: Folder) -> Json:
     """DebertaV2Tokenizer, also of DeBERTa v3; its mask comes after the file's pieces."""
     settings = Settings(folder, DEBERTA_TOKENS, {"do_lower_case": False, "split_by_punct": False})
     file = _read(folder, DEBERTA_FILE)
-    lower: Json = {"type": "Lowercase"}
-    lowers = settings.facts.get("do_lower_case", bool)
-    strip: Json = {"type": "Strip", "strip_left": True, "strip_right": True}
-    punctuation: Json = {"type": "Punctuation", "behavior": "Isolated"}
-    cuts = settings.facts.get("split_by_punct", bool)
+    steps: list[Json] = []
+    if settings.facts.get("do_lower_case", bool):
+        steps.append({"type": "Lowercase"})
+    steps.append({"type": "Strip", "strip_left": True, "strip_right": True})
+    cuts = [METASPACE]
+    if settings.facts.get("split_by_punct", bool):
+        cuts = [{"type": "Punctuation", "behavior": "Isolated"}, METASPACE]
     return _document(
         settings,
         file,
         file.pieces,
         file.unk_id,
-        normalizer=_normalizers(*[lower] * lowers, strip, *_charsmap(file), ONE_SPACE),
-        pre_tokenizer={"type": "Sequence", "pretokenizers": [*[punctuation] * cuts, METASPACE]},
+        normalizer=_normalizers(*steps, *_charsmap(file), ONE_SPACE),
+        pre_tokenizer={"type": "Sequence", "pretokenizers": cuts},
         post_processor=_bert_template(settings, file.pieces),
     )
 
 
 def llama(folder: Folder) -> Json:
     """LlamaTokenizer: bytes for characters that have no piece, and no character map."""
-    options = {"add_bos_token": True, "add_eos_token": False, "add_prefix_space": True}
-    settings = Settings(folder, LLAMA_TOKENS, {**options, "legacy": True})
+    settings = Settings(folder, LLAMA_TOKENS, LLAMA_OPTIONS)
     file = _read(folder, LLAMA_FILE)
     pieces = [*(piece._replace(score=0.0) for piece in file.pieces[:3]), *file.pieces[3:]]
     begins, legacy = (settings.facts.get(key, bool) for key in ("add_prefix_space", "legacy"))
-    prepend: Json = {"type": "Prepend", "prepend": SPACE}
-    spaces: Json = {"type": "Replace", "pattern": {"String": " "}, "content": SPACE}
+    steps: list[Json] = [{"type": "Replace", "pattern": {"String": " "}, "content": SPACE}]
     words = {**METASPACE, "prepend_scheme": "first" if begins else "never", "split": False}
-    strip: Json = {"type": "Strip", "content": " ", "start": 1, "stop": 0}
+    decoders: list[Json] = [
+        {"type": "Replace", "pattern": {"String": SPACE}, "content": " "},
+        {"type": "ByteFallback"},
+        {"type": "Fuse"},
+    ]
+    if begins:
+        steps.insert(0, {"type": "Prepend", "prepend": SPACE})
+        decoders.append({"type": "Strip", "content": " ", "start": 1, "stop": 0})
     return _document(
         settings,
         file,
         pieces,
         LLAMA_UNKNOWN,
         byte_fallback=True,
-        normalizer=_normalizers(*[prepend] * begins, spaces) if legacy else None,
+        normalizer=_normalizers(*steps) if legacy else None,
         pre_tokenizer=None if legacy else words,
         post_processor=_llama_template(settings, pieces),
-        decoder={
-            "type": "Sequence",
-            "decoders": [
-                {"type": "Replace", "pattern": {"String": SPACE}, "content": " "},
-                {"type": "ByteFallback"},
-                {"type": "Fuse"},
-                *[strip] * begins,
-            ],
-        },
+        decoder={"type": "Sequence", "decoders": decoders},
     )
 
 
@@ -242,8 +246,8 @@ def _bert_template(settings: Settings, pieces: Sequence[Piece]) -> Json:
 def _llama_template(settings: Settings, pieces: Sequence[Piece]) -> Json:
     """Begin and end around each text, where the options want them."""
     bos, eos = settings.token("bos_token").content, settings.token("eos_token").content
-    before = [bos] * settings.facts.get("add_bos_token", bool)
-    after = [eos] * settings.facts.get("add_eos_token", bool)
+    before = [bos] if settings.facts.get("add_bos_token", bool) else []
+    after = [eos] if settings.facts.get("add_eos_token", bool) else []
 
     def around(text: str, type_id: int) -> list[Part]:
         return [(part, type_id) for part in (*before, text, *after)]

@@ -21,6 +21,8 @@ from earlet_quantize.huggingface.tokenizer.document import Json
 SPECIAL_TOKENS, ADDED_TOKENS = "special_tokens_map.json", "added_tokens.json"
 MAX_DIGITS = 8  # of an id; vocabularies have up to a million tokens
 STATED, ADDITIONAL = "added_tokens_decoder", "additional_special_tokens"
+# Of special tokens, in the order in which transformers adds them.
+NAMES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 
 
 class Token(NamedTuple):
@@ -56,6 +58,7 @@ class Settings:
         self.folder = folder
         self.facts = Facts(values, config.where)
         self._defaults = tokens
+        self._names = [name for name in NAMES if name in tokens or name in self.facts]
         self._stated = self._read_stated()
 
     def token(self, name: str) -> Token:
@@ -64,7 +67,8 @@ class Settings:
             return self._defaults[name]
         if isinstance(self.facts.values[name], Mapping):
             return _token(self.facts.section(name), special=True)
-        return self._defaults[name]._replace(content=self.facts.get(name, str))
+        content = self.facts.get(name, str)
+        return self._defaults.get(name, Token(content))._replace(content=content)
 
     def ids(self, vocabulary: Mapping[str, int], *contents: str) -> dict[str, int]:
         """The ids of tokens that a vocabulary must have.
@@ -87,8 +91,7 @@ class Settings:
         Raises:
             FolderError: when a token has another id than the files say.
         """
-        special = [self.token(name) for name in self._defaults]
-        special += self._additional()
+        special = [*map(self.token, self._names), *self._additional()]
         tokens = {token.content: token for token in (*pieces, *self._stated.values())}
         stated = {token.content for token in self._stated.values()}
         for token in special:
@@ -132,7 +135,7 @@ class Settings:
         if not self.folder.has(ADDED_TOKENS):
             return {}
         added = self.folder.facts(ADDED_TOKENS)
-        special = {self.facts.token(name) for name in self._defaults if name in self.facts}
+        special = {self.facts.token(name) for name in self._names if name in self.facts}
         special |= {token.content for token in self._additional()}
         ids = {added.get(content, int): content for content in added.values}
         return {
