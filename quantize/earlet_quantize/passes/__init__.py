@@ -5,9 +5,11 @@
     row_scale.scale_rows                 loud and quiet rows get one size before a product
     smooth.smooth                        outliers of activations move into the weights
     integer_scores.integer_scores        an encoder's attention scores become integer products
+    pooling.pool_globally                averages of whole pictures become global ones
     head.two_stage_head                  a tied head scores all tokens coarsely, the best exactly
     vocabulary.prune_vocabulary          tokens that will not be written are dropped
 
 The first four leave what a graph computes as it was, but for rounding in float32. They are meant
-to be used in this order, with `schemes.dynamic` after them; the head comes last.
+to be used in this order, with `schemes.dynamic` after them; the head comes last. `schemes.static`
+uses the pooling itself.
 """

@@ -55,8 +55,11 @@ def prune_vocabulary(decoder: onnx.ModelProto, keep: Sequence[int]) -> None:
 def prune_tokenizer(tokenizer: Mapping[str, Any], keep: Sequence[int]) -> dict[str, Any]:
     """The same tokenizer with just these tokens, token keep[i] as i; merges of others are gone."""
     new = {old: i for i, old in enumerate(keep)}
-    model = tokenizer["model"]
+    model = {**tokenizer["model"]}
     vocab = {piece: new[i] for piece, i in model["vocab"].items() if i in new}
+    model["vocab"] = vocab
+    if "merges" in model:  # of BPE
+        model["merges"] = [merge for merge in model["merges"] if {*_results(merge)} <= vocab.keys()]
     return {
         **tokenizer,
         "added_tokens": [
@@ -65,11 +68,7 @@ def prune_tokenizer(tokenizer: Mapping[str, Any], keep: Sequence[int]) -> dict[s
             if token["id"] in new
         ],
         "post_processor": _renumbered(tokenizer["post_processor"], new),
-        "model": {
-            **model,
-            "vocab": vocab,
-            "merges": [merge for merge in model["merges"] if {*_results(merge)} <= vocab.keys()],
-        },
+        "model": model,
     }
 
 

@@ -37,6 +37,7 @@ from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 from earlet_quantize import engine
 from earlet_quantize.graph import tidy
 from earlet_quantize.measure.feeds import Feeds
+from earlet_quantize.passes.pooling import pool_globally
 from earlet_quantize.schemes.layers import Layer, correct_biases, layers
 from earlet_quantize.staging import scratch_folder
 
@@ -101,6 +102,7 @@ def quantize(
         original, path = folder / "float.onnx", folder / "int8.onnx"
         try:
             if feeds:
+                pool_globally(model, feeds[0])
                 correct_biases(model, rounded, feeds)
             original.write_bytes(model.SerializeToString())
             with _silence():

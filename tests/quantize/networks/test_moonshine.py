@@ -75,9 +75,9 @@ def test_greedy_decoding_writes_what_transformers_writes(
     written = golden["logits"].argmax(axis=1).tolist()
     network, waveform = rebuilt(models), golden["features"]
     assert greedy(network, waveform, bos=BOS, eos=-1, max_tokens=len(written)) == written
-    # With the fifth token as the end, those before it are the text.
-    assert written.index(written[4]) == 4
-    assert greedy(network, waveform, bos=BOS, eos=written[4], max_tokens=99) == written[:4]
+    # With the fourth token as the end, those before it are the text.
+    assert written.index(written[3]) == 3
+    assert greedy(network, waveform, bos=BOS, eos=written[3], max_tokens=99) == written[:3]
 
 
 def test_int8_stays_close_to_float(

@@ -106,3 +106,32 @@ def test_merges_may_be_written_in_pairs(tokenizer: Any) -> None:
     assert [" ".join(merge) for merge in kept] == prune_tokenizer(tokenizer, keep)["model"][
         "merges"
     ]
+
+
+def test_word_pieces_that_were_dropped_are_spelt_with_shorter_ones() -> None:
+    pieces = ["[CLS]", "un", "warm", "unwarm", "##w", "##a", "##r", "##m", "w", "[SEP]", "[UNK]"]
+    document = {
+        "added_tokens": [],
+        "pre_tokenizer": {"type": "BertPreTokenizer"},
+        "post_processor": {
+            "type": "TemplateProcessing",
+            "single": [
+                {"SpecialToken": {"id": "[CLS]", "type_id": 0}},
+                {"Sequence": {"id": "A", "type_id": 0}},
+            ],
+            "pair": [],
+            "special_tokens": {"[CLS]": {"id": "[CLS]", "ids": [0], "tokens": ["[CLS]"]}},
+        },
+        "model": {
+            "type": "WordPiece",
+            "unk_token": "[UNK]",
+            "continuing_subword_prefix": "##",
+            "max_input_chars_per_word": 100,
+            "vocab": {piece: i for i, piece in enumerate(pieces)},
+        },
+    }
+    keep = [10, *range(9, 3, -1), 1, 0]  # neither warm nor unwarm
+    pruned = Tokenizer.from_str(json.dumps(prune_tokenizer(document, keep)))
+    encoded = pruned.encode("unwarm")
+    assert encoded.tokens == ["[CLS]", "un", "##w", "##a", "##r", "##m"]
+    assert [keep[i] for i in encoded.ids] == [0, 1, 4, 5, 6, 7]

@@ -94,7 +94,7 @@ def randomise(model: Any, louder: tuple[str, float] | None) -> None:
         if "parametrizations" in name:  # a convolution's weight, in two parts
             continue
         noise = torch.randn_like(weight)
-        loud = 4 if name.startswith(("classifier", "lm_head", "cls_classifier")) else 1
+        loud: float = 4 if name.startswith(("classifier", "lm_head", "cls_classifier")) else 1
         if louder and louder[0] in name:
             loud = louder[1]
         weight.data = (
