@@ -27,7 +27,9 @@ import kaldi_native_fbank
 import numpy as np
 import onnxruntime
 import soundfile
+from PIL import Image
 from stopwatch import ROUNDS, Work, child_cpu_s, in_turn, live_s, run_earlet
+from tokenizers import Tokenizer
 from transformers.models.whisper.feature_extraction_whisper import WhisperFeatureExtractor
 
 import earlet
@@ -41,7 +43,11 @@ from earlet_quantize.networks.stepwise import Rebuilt, greedy
 
 ROOT = Path(__file__).parents[1]
 RECORDINGS = ROOT / "tests" / "recordings"
-BUNDLES = ("commands-en", "vad", "moonshine-tiny-en")
+BUNDLES = (
+    *("commands-en", "efficientnet-lite0", "moonshine-tiny-en", "sentiment-en", "vad", "yamnet"),
+)
+PICTURE = ROOT / "tests" / "pictures" / "cat.jpg"  # 384 x 256
+TEXT = "The plot is thin, but the actors are so good that you hardly notice, and the music is fine."
 SAMPLE_RATE = 16_000  # Hz, of all recordings here
 LIVE_S = 8.0  # seconds of sound that are played in real time
 
@@ -57,7 +63,7 @@ def main() -> None:
     rows = [*start_up(), *spotting(), *listening(), *transcribing()]
     if speech.is_dir():
         rows += test_other(speech)
-    rows += [*front_ends(), *sizes()]
+    rows += [*classifying(), *front_ends(), *sizes()]
     heading = (
         f"one thread (`OMP_NUM_THREADS=1`) of {processor()}, Python {platform.python_version()}"
     )
@@ -172,6 +178,58 @@ def test_other(folder: Path) -> Iterator[Row]:
     uncut, cut = np.median(times[:, 1:] / times[:, :1], axis=0)
     yield "CPU against a bare loop over the same networks", f"{uncut:.2f} times"
     yield "the same with voice activity detection before them", f"{cut:.2f} times"
+
+
+def classifying() -> Iterator[Row]:
+    """Pictures, texts and sounds; the peers are loops that somebody would write without earlet."""
+    classify = earlet.pipeline("image-classification")
+    jpeg = PICTURE.read_bytes()
+    network = bare_session(classify.bundle.read_bytes("network.int8.onnx"))
+
+    def bare_picture() -> object:
+        image = Image.open(io.BytesIO(jpeg)).convert("RGB")
+        side = int(0.875 * min(image.size))
+        left, top = (image.width - side + 1) // 2, (image.height - side + 1) // 2
+        box = (left, top, left + side, top + side)
+        pixels = np.asarray(image.resize((224, 224), Image.Resampling.BICUBIC, box=box))
+        features = (pixels.transpose(2, 0, 1)[None].astype(np.float32) - 127) / 128
+        return network.run(None, {"features": features})
+
+    times = in_turn([lambda: classify(jpeg), bare_picture])
+    yield "a JPEG to labels, CPU", against(times, "Pillow, NumPy and ONNX Runtime")
+
+    judge = earlet.pipeline("text-classification")
+    tokenizer = Tokenizer.from_str(judge.bundle.read_text("tokenizer.json"))
+    text_network = bare_session(judge.bundle.read_bytes("network.int8.onnx"))
+    names = [given.name for given in text_network.get_inputs()]
+
+    def bare_text() -> object:
+        found = tokenizer.encode(TEXT)
+        rows = {
+            "input_ids": found.ids,
+            "attention_mask": found.attention_mask,
+            "token_type_ids": found.type_ids,
+        }
+        return text_network.run(None, {name: np.array([rows[name]]) for name in names})
+
+    times = in_turn([lambda: judge(TEXT), bare_text])
+    n_tokens = len(tokenizer.encode(TEXT).ids)
+    yield f"a text of {n_tokens} tokens to labels, CPU", against(times, "`tokenizers` and it")
+
+    listen = earlet.pipeline("audio-classification", "yamnet")
+    speech = read(RECORDINGS / "speech.flac")
+    times = in_turn([lambda: listen(speech, sampling_rate=SAMPLE_RATE)])
+    per_second = np.median(times) / (len(speech) / SAMPLE_RATE)
+    yield "what a recording sounds like, CPU per second", f"{1e3 * per_second:.1f} ms"
+    for what, arguments in {"a picture": [PICTURE], "a text": [TEXT]}.items():
+        run = run_earlet("classify", *arguments)
+        yield f"`earlet classify` of {what}, peak memory", f"{run.peak_mb:.0f} MB"
+
+
+def against(times: FloatArray, peer: str) -> str:
+    """Milliseconds of the first, and how they compare with those of the second."""
+    ratio = np.median(times[:, 0] / times[:, 1])
+    return f"{1e3 * np.median(times[:, 0]):.1f} ms, {ratio:.2f} times a loop of {peer}"
 
 
 def front_ends() -> Iterator[Row]:
