@@ -16,7 +16,14 @@ from earlet.errors import BundleNotFoundError
 from earlet.verify import Stage, verify
 
 MODELS = Path(__file__).parents[1] / "models"
-NAMES = ["commands-en", "efficientnet-lite0", "moonshine-tiny-en", "vad", "yamnet"]
+NAMES = [
+    "commands-en",
+    "efficientnet-lite0",
+    "moonshine-tiny-en",
+    "sentiment-en",
+    "vad",
+    "yamnet",
+]
 Alter = Callable[..., Path]  # tests/conftest.py
 STAGES = ["files", "manifest", "features", "network", "result"]
 

@@ -10,9 +10,9 @@ from earlet.tasks.text_classification import TextClassification
 from earlet.verify import verify
 
 SENTIMENT = Path(__file__).parents[2] / "models" / "sentiment-en"
-# Of the held-out sentences, in percent. @@ was measured on x86-64; activations that another
-# processor rounds the other way may cost some sentences near the border.
-LEAST_ACCURACY = 0.0
+# Of the held-out sentences, in percent. On x86-64 it was 80.8; activations that another processor
+# rounds the other way may turn the answers near the border, one in fifty.
+LEAST_ACCURACY = 79.5
 
 
 @pytest.fixture(scope="module")
@@ -23,13 +23,12 @@ def classify() -> TextClassification:
 @pytest.mark.parametrize(
     ("text", "label"),
     [
-        ("I loved every minute of it.", "POSITIVE"),
-        ("An unforgettable film, beautifully acted and very funny!", "POSITIVE"),
-        ("It isn't boring at all. Don't miss it!", "POSITIVE"),
+        ("One of the best films of the year.", "POSITIVE"),
+        ("An unforgettable film: beautifully acted, and very funny!", "POSITIVE"),
         ("GREAT", "POSITIVE"),
         ("A complete waste of time.", "NEGATIVE"),
-        ("The plot doesn't make sense, and the jokes aren't funny.", "NEGATIVE"),
-        ("the jokes are n't funny , and i ca n't recommend it .", "NEGATIVE"),
+        ("It doesn't work, and it isn't even funny.", "NEGATIVE"),
+        ("it does n't work , and it is n't even funny .", "NEGATIVE"),
         ("terrible", "NEGATIVE"),
     ],
 )

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import transformers
 
-from earlet_quantize.huggingface import classifier, image, speech, text
+from earlet_quantize.huggingface import classifier, speech, text
+from earlet_quantize.huggingface.image_processor import PROCESSORS, WITHOUT_EFFECT
 
 
 @pytest.mark.filterwarnings("ignore:At least one mel filter has all zero values")
@@ -17,14 +18,15 @@ def test_feature_extractors_have_these_defaults(name: str) -> None:
     assert ours == {key: getattr(theirs, key) for key in ours}
 
 
-@pytest.mark.parametrize("name", image.DEFAULTS)
-def test_image_processors_have_these_defaults(name: str) -> None:
-    theirs = getattr(transformers, name)()
-    for key, ours in image.DEFAULTS[name].items():
-        value: Any = getattr(theirs, key, False)  # an option that the class does not have is off
+@pytest.mark.parametrize("name", PROCESSORS)
+def test_image_processors_have_these_options_and_defaults(name: str) -> None:
+    theirs = getattr(transformers, name)
+    processor, parameters = PROCESSORS[name], inspect.signature(theirs.__init__).parameters
+    options = parameters.keys() - {"self", "kwargs", *WITHOUT_EFFECT}
+    assert processor.options.keys() == options
+    for key, ours in processor.options.items():
+        value: Any = getattr(theirs(), key)
         if key in ("size", "crop_size"):
-            edge = "shortest_edge" in value
-            assert edge == (key == "size" and name in image.BY_SHORTEST_EDGE)
             assert {*value.values()} == {ours}
         else:
             assert ours == (tuple(value) if isinstance(value, list) else value), key

@@ -77,6 +77,19 @@ def test_a_network_of_another_shape_is_refused(
         read(folder)
 
 
+def test_outputs_beside_the_logits_are_left_out(copy: Copy, read: Read) -> None:
+    folder = copy("levit")  # whose two heads some exporters give, too
+    model = onnx.load(folder / "model.onnx")
+    (*_, node) = model.graph.node
+    model.graph.node.append(helper.make_node("Neg", [node.output[0]], ["cls_logits"]))
+    cls_logits = helper.make_tensor_value_info("cls_logits", onnx.TensorProto.FLOAT, ["batch", 4])
+    model.graph.output.insert(0, cls_logits)
+    onnx.save(model, folder / "model.onnx")
+    graph = onnx.load_model_from_string(read(folder).files["network.onnx"]).graph
+    assert [output.name for output in graph.output] == ["logits"]
+    assert not any("cls_logits" in node.output for node in graph.node)
+
+
 def test_a_width_that_no_network_tells_is_refused(copy: Copy, read: Read) -> None:
     folder = copy("bert")
     write_network(folder, ["input_ids", "attention_mask"], ["logits"], ["batch", "n"])
