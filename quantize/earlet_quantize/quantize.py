@@ -15,13 +15,13 @@ import numpy as np
 
 from earlet import verify
 from earlet.arrays import AnyArray
+from earlet.audio import file as audio
 from earlet.bundle import Bundle
 from earlet.tasks import open_bundle
 from earlet_quantize import gate, report
 from earlet_quantize.bounded import run_bounded
 from earlet_quantize.errors import DataError, ModelFileError
 from earlet_quantize.measure.data import (
-    SOUND,
     SUFFIXES,
     Example,
     check_rates,
@@ -132,7 +132,7 @@ def _read(
     examples = [examples[int(i)] for i in chosen]
     labels = getattr(pipeline, "labels", ())
     right = [] if evaluation is None else read_evaluation(evaluation, task, labels)
-    if SUFFIXES[task] == SOUND:
+    if SUFFIXES[task] == audio.SUFFIXES:
         check_rates([*examples, *right], pipeline.sample_rate)
     return examples, right
 

@@ -20,6 +20,9 @@ from transformers import (
     MobileNetV1ImageProcessor,
     MobileNetV2ImageProcessor,
     MobileViTImageProcessor,
+    PoolFormerImageProcessor,
+    SegformerImageProcessor,
+    SiglipImageProcessor,
     ViTImageProcessor,
 )
 
@@ -130,6 +133,15 @@ PROCESSORS: dict[str, tuple[Any, Image]] = {
             (0, 0, 0), (1, 1, 1), resize=288, crop=(256, 256), resample="bilinear", channels="bgr"
         ),
     ),
+    "PoolFormer": (
+        PoolFormerImageProcessor(),
+        config(IMAGENET_MEAN, IMAGENET_STD, resize=248, crop=SQUARE, resample="bicubic"),
+    ),
+    "SegFormer": (
+        SegformerImageProcessor(),
+        config(IMAGENET_MEAN, IMAGENET_STD, resize=(512, 512), resample="bilinear"),
+    ),
+    "SigLIP": (SiglipImageProcessor(), config(resize=SQUARE, resample="bicubic")),
 }
 
 

@@ -4,9 +4,9 @@
     generation_config.json  README.md  LICENSE  onnx/*.onnx or *.onnx
 
 What a network is, `architectures` in config.json says. Files and facts of each family are in the
-modules: `speech.py`, `image.py`, `text.py`, `tokenizer/`, `whisper.py`, `moonshine.py`,
-`classifier.py` and `origin.py`. A fact that is missing is a FolderError that names file and key,
-unless the file names a class whose documentation gives a default.
+modules: `speech.py`, `image.py`, `image_processor.py`, `text.py`, `tokenizer/`, `whisper.py`,
+`moonshine.py`, `classifier.py` and `origin.py`. A fact that is missing is a FolderError that names
+file and key, unless the file names a class whose documentation gives a default.
 
     imported = import_folder(Path("vit-base"), name="vit-base", source="...")
     write(imported, Path("models/vit-base"))
@@ -39,13 +39,31 @@ IMPORTERS: dict[str, Importer] = {  # by class of transformers
     "Wav2Vec2ForSequenceClassification": speech.classify_waveform,
     "WavLMForSequenceClassification": speech.classify_waveform,
     "WhisperForAudioClassification": whisper.classify,
+    "BeitForImageClassification": image.classify_image,
+    "CLIPForImageClassification": image.classify_image,
     "ConvNextForImageClassification": image.classify_image,
+    "ConvNextV2ForImageClassification": image.classify_image,
+    "Data2VecVisionForImageClassification": image.classify_image,
     "DeiTForImageClassification": image.classify_image,
     "DeiTForImageClassificationWithTeacher": image.classify_image,
+    "Dinov2ForImageClassification": image.classify_image,
     "EfficientNetForImageClassification": image.classify_image,
+    "LevitForImageClassification": image.classify_image,
+    "LevitForImageClassificationWithTeacher": image.classify_image,
     "MobileNetV1ForImageClassification": image.classify_image,
     "MobileNetV2ForImageClassification": image.classify_image,
+    "MobileViTForImageClassification": image.classify_image,
+    "MobileViTV2ForImageClassification": image.classify_image,
+    "PoolFormerForImageClassification": image.classify_image,
+    "RegNetForImageClassification": image.classify_image,
+    "ResNetForImageClassification": image.classify_image,
+    "SegformerForImageClassification": image.classify_image,
+    "SiglipForImageClassification": image.classify_image,
+    "SwinForImageClassification": image.classify_image,
+    "Swinv2ForImageClassification": image.classify_image,
+    "VanForImageClassification": image.classify_image,
     "ViTForImageClassification": image.classify_image,
+    "ViTMSNForImageClassification": image.classify_image,
     "AlbertForSequenceClassification": text.classify_text,
     "BertForSequenceClassification": text.classify_text,
     "CamembertForSequenceClassification": text.classify_text,

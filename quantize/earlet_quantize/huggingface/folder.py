@@ -117,6 +117,7 @@ class Facts:
     def __init__(self, values: Mapping[str, object], where: str) -> None:
         # Hugging Face writes null for what is not set.
         self.values = {key: value for key, value in values.items() if value is not None}
+        self.nulls = values.keys() - self.values.keys()  # the keys of those
         self.where = where  # how messages name the file
 
     def __contains__(self, key: str) -> bool:

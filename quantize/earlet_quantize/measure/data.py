@@ -13,21 +13,20 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from earlet.audio.file import AudioFile
+from earlet.audio import file as audio
 from earlet.errors import InputError
 from earlet.files import read_plain
+from earlet.image import file as image
 from earlet.manifest import Task
 from earlet.schema import nearest
 from earlet_quantize.errors import DataError
 
-SOUND = frozenset({".flac", ".mp3", ".ogg", ".opus", ".wav"})
-PICTURE = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp"})
-SUFFIXES: dict[Task, frozenset[str]] = {
-    "audio-classification": SOUND,
-    "automatic-speech-recognition": SOUND,
-    "voice-activity-detection": SOUND,
-    "image-classification": PICTURE,
-    "text-classification": frozenset(),
+SUFFIXES: dict[Task, tuple[str, ...]] = {
+    "audio-classification": audio.SUFFIXES,
+    "automatic-speech-recognition": audio.SUFFIXES,
+    "voice-activity-detection": audio.SUFFIXES,
+    "image-classification": image.SUFFIXES,
+    "text-classification": (),
 }
 TRANSCRIPTS, LABELS, TEXTS = "transcripts.tsv", "labels.tsv", "texts.txt"
 LINES = {
@@ -101,7 +100,7 @@ def check_rates(examples: Collection[Example], sample_rate: int) -> None:
     """
     for example in examples:
         try:
-            with AudioFile(example.input, sample_rate) as file:
+            with audio.AudioFile(example.input, sample_rate) as file:
                 rate = file.own_rate
         except InputError as problem:
             raise DataError(f"{problem}; remove it") from None
@@ -144,7 +143,7 @@ def _labelled(folder: Path, suffixes: Collection[str]) -> list[Example]:
 
 
 def _transcribed(folder: Path) -> Iterator[Example]:
-    files = {path.stem: path for path in _files(folder, SOUND) if path.parent == folder}
+    files = {path.stem: path for path in _files(folder, audio.SUFFIXES) if path.parent == folder}
     for row in _table(folder / TRANSCRIPTS):
         utterance, text = row.reference, row.input
         if utterance not in files:
@@ -156,7 +155,7 @@ def _files(folder: Path, suffixes: Collection[str]) -> list[Path]:
     _check_folder(folder)
     files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in suffixes and p.is_file())
     if not files:
-        raise DataError(f"{folder}: expected files of {', '.join(sorted(suffixes))}; found none")
+        raise DataError(f"{folder}: expected files of {', '.join(suffixes)}; found none")
     return files
 
 

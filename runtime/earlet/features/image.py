@@ -1,8 +1,9 @@
 """Pictures as networks take them: resized, cut, and each pixel on the scale of the training.
 
 Reference: the image processors of Hugging Face transformers for ViT, DeiT, MobileNet V1 and V2,
-EfficientNet and ConvNeXt, whose steps and order these are; those of BEiT, BiT, CLIP, LeViT and
-MobileViT are other settings of the same. Held to them in `tests/features/test_image.py`.
+EfficientNet and ConvNeXt, whose steps and order these are; those of BEiT, BiT, CLIP, LeViT,
+MobileViT, PoolFormer, SegFormer and SigLIP are other settings of the same. Held to them in
+`tests/features/test_image.py`.
 
     image (any height, any width, 3) uint8 RGB
         -> a square of its centre (crop_fraction) -> resized (resize)
@@ -17,6 +18,7 @@ Options of transformers' processors that are no keys here come to others:
     EfficientNet, include_top             std * std
     LeViT, shortest_edge s                resize int(256 / 224 * s)
     MobileViT, do_flip_channel_order      channels bgr
+    PoolFormer, shortest_edge s, crop_pct resize int(s / crop_pct)
 """
 
 from collections.abc import Mapping

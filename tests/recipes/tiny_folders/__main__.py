@@ -69,6 +69,22 @@ FAMILIES: dict[str, Callable[[], Family]] = {
     "mobilenet-v2": image.mobilenet_v2,
     "efficientnet": image.efficientnet,
     "convnext": image.convnext,
+    "convnext-v2": image.convnext_v2,
+    "resnet": image.resnet,
+    "regnet": image.regnet,
+    "van": image.van,
+    "swin": image.swin,
+    "swin-v2": image.swin_v2,
+    "vit-msn": image.vit_msn,
+    "siglip": image.siglip,
+    "clip": image.clip,
+    "segformer": image.segformer,
+    "beit": image.beit,
+    "data2vec-vision": image.data2vec_vision,
+    "dinov2": image.dinov2,
+    "mobilevit": image.mobilevit,
+    "levit": image.levit,
+    "poolformer": image.poolformer,
     "bert": text.bert,
     "distilbert": text.distilbert,
     "electra": text.electra,
@@ -112,6 +128,9 @@ def randomise(model: Any, louder: tuple[str, float] | None) -> None:
 def export(family: Family, folder: str) -> None:
     """Write all files of a family, by the libraries that people use."""
     with_cache = "-with-past" if family.model.config.is_encoder_decoder else ""
+    if family.task == "image-classification":
+        family.processor.save_pretrained(folder)
+        family.model.config._name_or_path = folder  # optimum looks there for DINOv2's size
     onnx_export_from_model(
         family.model, folder, task=family.task + with_cache, do_validation=False, device="cpu"
     )

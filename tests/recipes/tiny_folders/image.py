@@ -1,6 +1,10 @@
 """Pictures: transformers and convolution nets, each with a preprocessing of its own."""
 
+from typing import Any
+
 import transformers as hf
+from optimum.exporters.onnx.model_configs import ViTOnnxConfig, register_tasks_manager_onnx
+from transformers.image_utils import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
 from tests.recipes.tiny_folders.family import Family, photo, transformer, with_labels
 
@@ -89,3 +93,236 @@ def convnext() -> Family:
     processor = hf.ConvNextImageProcessor(size={"shortest_edge": 32}, crop_pct=0.875, resample=3)
     model = hf.ConvNextForImageClassification(config)
     return Family("image-classification", model, processor, photo())
+
+
+def convnext_v2() -> Family:
+    """ConvNeXt V2: the shorter edge resized, and cropped to a square."""
+    config = hf.ConvNextV2Config(
+        **with_labels(), image_size=32, hidden_sizes=[8, 12, 16, 24], depths=[1, 1, 1, 1]
+    )
+    processor = hf.ConvNextImageProcessor(size={"shortest_edge": 32}, crop_pct=1.0)
+    model = hf.ConvNextV2ForImageClassification(config)
+    return Family("image-classification", model, processor, photo())
+
+
+def resnet() -> Family:
+    """ResNet, with ConvNeXt's preprocessing."""
+    config = hf.ResNetConfig(
+        **with_labels(),
+        embedding_size=8,
+        hidden_sizes=[8, 12, 16, 24],
+        depths=[1, 1, 1, 1],
+        layer_type="basic",
+    )
+    processor = hf.ConvNextImageProcessor(size={"shortest_edge": 30}, crop_pct=0.875, resample=3)
+    model = hf.ResNetForImageClassification(config)
+    return Family("image-classification", model, processor, photo())
+
+
+def regnet() -> Family:
+    """RegNet, with the same."""
+    config = hf.RegNetConfig(
+        **with_labels(),
+        embedding_size=8,
+        hidden_sizes=[8, 12, 16, 24],
+        depths=[1, 1, 1, 1],
+        groups_width=4,
+    )
+    processor = hf.ConvNextImageProcessor(size={"shortest_edge": 33}, crop_pct=0.95)
+    model = hf.RegNetForImageClassification(config)
+    return Family("image-classification", model, processor, photo(), louder=("conv", 1.5))
+
+
+def van() -> Family:
+    """VAN, with the same; optimum does not know it."""
+    config = hf.VanConfig(
+        **with_labels(),
+        image_size=32,
+        hidden_sizes=[8, 8, 4, 4],
+        depths=[1, 1, 1, 1],
+        mlp_ratios=[1, 1, 1, 1],
+    )
+    processor = hf.ConvNextImageProcessor(size={"shortest_edge": 32}, crop_pct=0.9, resample=3)
+    _tell_optimum("van")
+    return Family("image-classification", hf.VanForImageClassification(config), processor, photo())
+
+
+def swin() -> Family:
+    """Swin: ViT's preprocessing, bicubic and with ImageNet's colours."""
+    config = hf.SwinConfig(**with_labels(), **_windows())
+    return Family("image-classification", hf.SwinForImageClassification(config), _vit(), photo())
+
+
+def swin_v2() -> Family:
+    """Swin V2: the same."""
+    config = hf.Swinv2Config(**with_labels(), **_windows())
+    return Family("image-classification", hf.Swinv2ForImageClassification(config), _vit(), photo())
+
+
+def vit_msn() -> Family:
+    """ViT-MSN: ViT's preprocessing."""
+    config = hf.ViTMSNConfig(**transformer(), **with_labels(), image_size=32, patch_size=8)
+    return Family("image-classification", hf.ViTMSNForImageClassification(config), _vit(), photo())
+
+
+def siglip() -> Family:
+    """SigLIP's tower for pictures; optimum exports it only with the one for texts."""
+    vision, text = _towers()
+    config = hf.SiglipConfig(vision_config=vision, text_config=text, **with_labels())
+    processor = hf.SiglipImageProcessor(size={"height": 64, "width": 64})
+    model = hf.SiglipForImageClassification(config)
+    _tell_optimum("siglip")
+    return Family("image-classification", model, processor, photo())
+
+
+def clip() -> Family:
+    """CLIP's tower for pictures: the shorter edge resized, and cropped."""
+    vision, text = _towers()
+    config = hf.CLIPConfig(vision_config=vision, text_config=text, **with_labels())
+    processor = hf.CLIPImageProcessor(
+        size={"shortest_edge": 64}, crop_size={"height": 64, "width": 64}
+    )
+    model = hf.CLIPForImageClassification(config)
+    return Family("image-classification", model, processor, photo())
+
+
+def segformer() -> Family:
+    """SegFormer's encoder as a classifier."""
+    config = hf.SegformerConfig(
+        **with_labels(),
+        image_size=32,
+        num_encoder_blocks=2,
+        depths=[1, 1],
+        hidden_sizes=[8, 12],
+        num_attention_heads=[1, 2],
+        mlp_ratios=[2, 2],
+        sr_ratios=[4, 1],
+    )
+    processor = hf.SegformerImageProcessor(size={"height": 32, "width": 48})
+    model = hf.SegformerForImageClassification(config)
+    return Family("image-classification", model, processor, photo())
+
+
+def beit() -> Family:
+    """BEiT: resized to a square, and cropped."""
+    config = hf.BeitConfig(
+        **transformer(),
+        **with_labels(),
+        image_size=32,
+        patch_size=8,
+        use_absolute_position_embeddings=True,
+    )
+    return Family("image-classification", hf.BeitForImageClassification(config), _beit(), photo())
+
+
+def data2vec_vision() -> Family:
+    """Data2Vec: the same."""
+    config = hf.Data2VecVisionConfig(**transformer(), **with_labels(), image_size=32, patch_size=8)
+    model = hf.Data2VecVisionForImageClassification(config)
+    return Family("image-classification", model, _beit(), photo())
+
+
+def dinov2() -> Family:
+    """DINOv2: smaller pictures than it was trained with."""
+    config = hf.Dinov2Config(
+        **with_labels(),
+        hidden_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        mlp_ratio=1,
+        image_size=42,
+        patch_size=7,
+    )
+    processor = hf.BitImageProcessor(
+        size={"shortest_edge": 33}, crop_size={"height": 28, "width": 28}
+    )
+    model = hf.Dinov2ForImageClassification(config)
+    return Family("image-classification", model, processor, photo())
+
+
+def mobilevit() -> Family:
+    """MobileViT: not normalised, and blue first."""
+    config = hf.MobileViTConfig(
+        **with_labels(),
+        image_size=32,
+        hidden_sizes=[8, 8, 8],
+        neck_hidden_sizes=[4, 4, 4, 4, 4, 4, 8],
+        num_attention_heads=2,
+        mlp_ratio=1.0,
+        expand_ratio=1.0,
+    )
+    processor = hf.MobileViTImageProcessor(
+        size={"shortest_edge": 36}, crop_size={"height": 32, "width": 32}
+    )
+    model = hf.MobileViTForImageClassification(config)
+    model.mobilevit.encoder.layer = model.mobilevit.encoder.layer[:3]  # of 5
+    return Family("image-classification", model, processor, photo(), louder=("conv", 1.4))
+
+
+def levit() -> Family:
+    """LeViT with its teacher's head: the shorter edge resized to 256 / 224 of what is said."""
+    config = hf.LevitConfig(
+        **with_labels(),
+        image_size=32,
+        hidden_sizes=[8, 8, 8],
+        num_attention_heads=[2, 2, 2],
+        key_dim=[2, 2, 2],
+        depths=[1, 1, 1],
+        mlp_ratio=[1, 1, 1],
+        attention_ratio=[1, 1, 1],
+    )
+    processor = hf.LevitImageProcessor(
+        size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}
+    )
+    model = hf.LevitForImageClassificationWithTeacher(config)
+    model.levit.encoder.stages = model.levit.encoder.stages[:2]  # of 3
+    return Family("image-classification", model, processor, photo())
+
+
+def poolformer() -> Family:
+    """PoolFormer: the shorter edge resized to 32 / 0.9, and cropped."""
+    config = hf.PoolFormerConfig(
+        **with_labels(), hidden_sizes=[8, 8, 12, 16], depths=[1, 1, 1, 1], mlp_ratio=1.5
+    )
+    processor = hf.PoolFormerImageProcessor(
+        size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}
+    )
+    model = hf.PoolFormerForImageClassification(config)
+    return Family("image-classification", model, processor, photo())
+
+
+def _towers() -> tuple[dict[str, Any], dict[str, Any]]:
+    size = {**transformer(), "hidden_size": 16, "intermediate_size": 24}
+    return {**size, "image_size": 64, "patch_size": 16}, {**size, "vocab_size": 8}
+
+
+def _windows() -> dict[str, Any]:
+    return {
+        "image_size": 32,
+        "patch_size": 4,
+        "embed_dim": 16,
+        "depths": [1],
+        "num_heads": [2],
+        "window_size": 4,
+        "mlp_ratio": 1.5,
+    }
+
+
+def _vit() -> Any:
+    return hf.ViTImageProcessor(
+        size={"height": 32, "width": 32},
+        resample=3,
+        image_mean=IMAGENET_DEFAULT_MEAN,
+        image_std=IMAGENET_DEFAULT_STD,
+    )
+
+
+def _beit() -> Any:
+    return hf.BeitImageProcessor(
+        size={"height": 36, "width": 36}, crop_size={"height": 32, "width": 32}
+    )
+
+
+def _tell_optimum(model_type: str) -> None:
+    """How a family is exported that optimum has no classifier of: as ViT."""
+    register_tasks_manager_onnx(model_type, "image-classification")(ViTOnnxConfig)
