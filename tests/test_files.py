@@ -2,7 +2,13 @@
 
 import base64
 import io
+import os
+import re
+import stat
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from earlet.errors import InputError
-from earlet.files import HEAD_BYTES, kind_of, read_data_url, read_plain
+from earlet.files import HEAD_BYTES, kind_of, name_of, read_data_url, read_plain
 
 SOUNDS = ["AIFF", "AU", "CAF", "FLAC", "MP3", "OGG", "RF64", "W64", "WAV", "WAVEX"]
 PICTURES = ["BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP"]
@@ -66,6 +72,50 @@ def test_what_can_be_no_path_is_told_so_in_one_line(path: str) -> None:
     with pytest.raises(InputError, match=r": cannot be read: ") as it:
         read_plain(path, 64, "a sound file", InputError)
     assert str(it.value).isprintable()
+
+
+def test_a_path_may_be_made_of_bytes(tmp_path: Path) -> None:
+    (tmp_path / "clip.wav").write_bytes(b"RIFF")
+    with os.scandir(os.fsencode(tmp_path)) as entries:
+        (entry,) = entries
+    found: Any = entry
+    assert read_plain(found, 64, "a sound file", InputError) == b"RIFF"
+
+
+def test_nobody_waits_for_a_file_that_only_calls_itself_plain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As /proc/kmsg does, which not everybody may read: a pipe stands in for it."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    monkeypatch.setattr("stat.S_ISREG", stat.S_ISFIFO)
+    writer = os.open(path, os.O_RDWR)
+    with ThreadPoolExecutor() as pool:
+        read = pool.submit(read_plain, path, 64, "a text", InputError)
+        try:
+            with pytest.raises(InputError, match=r"is a pipe or a device; expected a text$"):
+                read.result(timeout=9)
+        finally:
+            os.close(writer)  # which ends a wait, too
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("a.wav", "a.wav"), (b"a.wav", "a.wav"), (Path("a.wav"), "a.wav"), (4, "it"), (None, "it")],
+)
+def test_a_file_object_is_called_by_its_path_where_it_has_one(name: object, expected: str) -> None:
+    file = io.BytesIO()
+    assert name_of(file, "it", InputError) == "it"
+    named: Any = type("Named", (io.BytesIO,), {"name": name})()
+    assert name_of(named, "it", InputError) == expected
+
+
+def test_a_file_object_that_is_open_as_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "cat.png"
+    path.write_bytes(b"\x89PNG")  # which as text cannot even be read
+    message = f"^{re.escape(str(path))}: opened as text; expected a file object in binary mode$"
+    with path.open(encoding="utf-8") as file, pytest.raises(InputError, match=message):
+        name_of(file, "it", InputError)
 
 
 @pytest.mark.parametrize("form", SOUNDS)

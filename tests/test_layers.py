@@ -39,7 +39,7 @@ OWNERS = {  # the only modules that may import these
     "soxr": {"audio/resample.py"},
     "PIL": {"image/file.py"},
     "yaml": {"schema.py"},
-    "threading": {"audio/microphone.py"},
+    "threading": {"audio/microphone.py", "image/file.py"},
     "queue": {"audio/microphone.py"},
     "ray": {"jobs/cluster.py"},
     "multiprocessing": {"jobs/local.py"},

@@ -5,6 +5,7 @@ opening one may wait for ever. An address is no path: nothing is downloaded.
 """
 
 import base64
+import io
 import os
 import re
 import stat
@@ -40,7 +41,7 @@ def read_plain(
     Raises:
         error: when it is not there, no plain file, cannot be read, or is an address.
     """
-    given = os.fspath(path)
+    given = os.fsdecode(path)
     if not given:  # which pathlib takes for the current folder
         raise error(f"expected the path of {expected}, got an empty one")
     if len(given) >= MAX_PATH:
@@ -50,18 +51,37 @@ def read_plain(
         )
     if _ADDRESS.match(given):
         raise error(f"{given}: earlet does not download; fetch it first and give its path")
-    path = Path(path)
+    path = Path(given)
     try:
         mode = path.stat().st_mode
         if stat.S_ISREG(mode):
-            with path.open("rb") as file:
-                return file.read(limit)
+            # Linux's /proc/kmsg calls itself a plain file, and waits like a pipe.
+            with open(path, "rb", opener=_without_waiting) as file:
+                if (content := file.read(limit)) is not None:
+                    return content
     except OSError as problem:
         raise error(f"{path}: cannot be read: {problem.strerror}") from None
     except ValueError as problem:  # a NUL in the path, or half of a pair of surrogates
         raise error(f"{path}: cannot be read: {problem}") from None
     kind = "a directory" if stat.S_ISDIR(mode) else "a pipe or a device"
     raise error(f"{path}: is {kind}; expected {expected}")
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def name_of(file: object, otherwise: str, error: type[EarletError]) -> str:
+    """What messages call a file object: its path where it has one.
+
+    Raises:
+        error: when it is open as text.
+    """
+    name = getattr(file, "name", None)  # a number where a descriptor was opened
+    name = os.fsdecode(name) if isinstance(name, str | bytes | os.PathLike) else otherwise
+    if isinstance(file, io.TextIOBase):
+        raise error(f"{name}: opened as text; expected a file object in binary mode")
+    return name
 
 
 def read_data_url(text: str, name: str, error: type[EarletError]) -> bytes | None:

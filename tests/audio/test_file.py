@@ -264,6 +264,20 @@ def test_a_name_that_no_file_can_have_is_refused(name: str) -> None:
     assert str(caught.value).isprintable()
 
 
+@pytest.mark.parametrize("buffering", [-1, 0])
+def test_libsndfile_may_look_where_nothing_is_without_a_traceback(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], buffering: int
+) -> None:
+    path = tmp_path / "clip.aiff"
+    soundfile.write(path, np.zeros(100), RATE)
+    path.write_bytes(path.read_bytes().replace(b"SSND", b"XXXX"))  # the part with the samples
+    with path.open("rb", buffering=buffering) as file:
+        for source in (path.read_bytes(), file):
+            with pytest.raises(AudioFileError, match="not a sound file that can be read"):
+                AudioFile(source, RATE)
+    assert capfd.readouterr().err == ""
+
+
 class Unseekable(io.BytesIO):
     def tell(self) -> int:
         raise OSError("underlying stream is not seekable")
@@ -287,6 +301,7 @@ def closed() -> io.BytesIO:
         (Unseekable(b"RIFF"), "underlying stream is not seekable"),
         (closed(), "closed file"),
         (io.StringIO("RIFF"), "opened as text; expected a file object in binary mode"),
+        (io.BytesIO(), "the audio: nothing is left to read; expected a sound file"),
         (b"", "the audio: is empty"),
         (b"RIFF", "the audio: not a sound file that can be read"),
     ],
@@ -300,6 +315,7 @@ def closed() -> io.BytesIO:
         "pipe",
         "closed",
         "text",
+        "read already",
         "no bytes",
         "four bytes",
     ],

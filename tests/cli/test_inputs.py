@@ -1,5 +1,9 @@
 """Which arguments are files, which are texts, and which task gets them."""
 
+import os
+import pty
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +15,8 @@ from earlet.image.file import FORMATS
 from earlet.manifest import Task
 from earlet.tokenizers import tokenizer
 
+Run = Callable[..., subprocess.CompletedProcess[str]]
+Imported = Callable[[str], Path]
 SOUND: Task = "audio-classification"
 PICTURE: Task = "image-classification"
 TEXT: Task = "text-classification"
@@ -30,7 +36,6 @@ def only(argument: str, task: Task | None = None) -> Input:
         "He or she, and/or they: 10/10 would watch again.",
         "see https://example.com for more",
         "-",
-        " ",
         "日本語",
         "x" * 100_000,
         "read.me",
@@ -90,6 +95,27 @@ def test_where_the_task_is_known_every_argument_is_its_file_but_texts_are_texts(
     assert only("x.wav", TEXT) == Input("x.wav", TEXT, "file")
 
 
+@pytest.mark.parametrize("argument", ["", " \t\n"])
+def test_an_argument_without_a_word_is_refused(argument: str) -> None:
+    with pytest.raises(InputError, match="expected paths and texts, got an empty one"):
+        plan(["good", argument], None)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"\0\0\0\x18ftypheic\0\0\0\0",  # a phone's photograph
+        b"\0\0\0\x20ftypM4A \0\0\0\0",  # a phone's recording
+        b"\x7fELF\x02\x01\x01\0",
+    ],
+)
+def test_a_file_of_another_kind_is_not_taken_for_a_text(tmp_path: Path, head: bytes) -> None:
+    path = tmp_path / "IMG_0001.xyz"
+    path.write_bytes(head)
+    expected = f"{path}: neither a sound nor a picture that can be read, nor a text"
+    assert plan([str(path)], None) == ([], [expected])
+
+
 @pytest.mark.parametrize("argument", ["", "-"])
 def test_what_cannot_be_a_picture_is_refused(argument: str) -> None:
     with pytest.raises(InputError):
@@ -116,6 +142,7 @@ def test_a_text_file_is_one_text(tmp_path: Path, data: bytes, expected: str) -> 
         (b"", "is empty; expected a text"),
         (b" \n", "is empty; expected a text"),
         (b"na\xefve", "not UTF-8 at byte 2; expected a text"),
+        ("na".encode("utf-16-le"), "has a NUL, as binary files and UTF-16 do; expected UTF-8"),
         (b"a" * (MAX_BYTES + 1), "larger than 4 MB; expected a text"),
     ],
 )
@@ -129,6 +156,33 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path, data: bytes, expected
 
 def test_as_much_is_read_of_a_text_as_a_tokenizer_takes() -> None:
     assert MAX_CHARS == tokenizer.MAX_CHARS  # which the other commands need not load
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(range(256)) * 99, "is a picture"),
+        (b"RIFF\0\0\0\0WAVEfmt " + b"\n\xff" * 999, "is a sound"),
+        ("Schön\n".encode("utf-16") * 99, "is no text in UTF-8"),
+    ],
+)
+def test_what_is_no_text_is_told_once_and_not_at_every_line(
+    run: Run, imported: Imported, data: bytes, expected: str
+) -> None:
+    result = run("classify", "--bundle", str(imported("distilbert")), "-", input=data)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == f"earlet: standard input: {expected}; expected texts, a line each\n"
+
+
+def test_who_types_no_text_ends_it_with_one_ctrl_d(run: Run, imported: Imported) -> None:
+    ours, theirs = pty.openpty()
+    try:
+        os.write(ours, b"\x04")
+        result = run("classify", "--bundle", str(imported("distilbert")), "-", stdin=theirs)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
 def test_a_folder_of_a_task_stands_for_the_files_of_that_task_by_name(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ import os
 import struct
 import subprocess
 import sys
+import tracemalloc
+import warnings
 import zlib
 from pathlib import Path
 from typing import Any
@@ -289,6 +291,76 @@ def test_a_file_is_read_no_further_than_is_worth_it(monkeypatch: pytest.MonkeyPa
     file = io.BytesIO(bytes(5_000))
     assert "the picture: larger than" in refused(file)
     assert file.tell() == 1_001
+
+
+class Pieces(io.BytesIO):
+    """Gives a little at a time, like a socket."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        return super().read(100 if size is None or size < 0 else min(size, 100))
+
+
+def test_a_file_object_may_give_its_bytes_in_pieces(
+    pixels: ByteArray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = Pieces(encoded(Image.fromarray(pixels), "BMP"))
+    np.testing.assert_array_equal(load(file), pixels)
+    assert "the picture: nothing is left to read; expected a picture" in refused(file)
+    monkeypatch.setattr(earlet.image.file, "MAX_BYTES", 250)
+    file = Pieces(bytes(5_000))
+    assert "the picture: larger than" in refused(file)
+    assert file.tell() == 251
+
+
+def test_grey_pixels_are_not_made_colour_before_their_number_is_looked_at() -> None:
+    tracemalloc.start()
+    assert "60000 x 60000 pixels" in refused(np.broadcast_to(np.uint8(9), (60_000, 60_000)))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1_000_000
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "CMYK"])
+def test_of_a_large_picture_no_second_copy_of_the_pixels_is_held(mode: str) -> None:
+    data = encoded(Image.new(mode, (1_000, 3_000)), "TIFF")
+    load(data)  # what is imported is not counted
+    tracemalloc.start()
+    pixels = load(data)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1.5 * pixels.nbytes
+
+
+@pytest.mark.parametrize(
+    ("height", "width"), [(40_000, 1), (1, 40_000), (327, 100), (328, 100), (3, 33_000)]
+)
+def test_no_row_is_lost_between_strips(height: int, width: int) -> None:
+    noise = np.random.default_rng(height).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(load(encoded(Image.fromarray(noise), "PNG")), noise)
+
+
+def test_where_memory_does_not_suffice_it_is_told(
+    pixels: ByteArray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def decode(*_: object) -> None:
+        raise MemoryError
+
+    data = encoded(Image.fromarray(pixels), "PNG")
+    monkeypatch.setattr(ImageFile.ImageFile, "load", decode)
+    assert refused(data) == "the picture: too large for the memory that is left, or damaged"
+
+
+def test_two_threads_that_decode_at_once_leave_warnings_as_they_were() -> None:
+    before = list(warnings.filters)
+    one, other = (earlet.image.file._decoding("the picture") for _ in range(2))
+    one.__enter__()
+    other.__enter__()
+    one.__exit__(None, None, None)
+    warnings.warn("of Pillow", stacklevel=1)  # which pytest would make an error
+    other.__exit__(None, None, None)
+    assert list(warnings.filters) == before
+    with pytest.raises(UserWarning):
+        warnings.warn("of somebody else", stacklevel=1)
 
 
 def test_without_pillow_the_message_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ as in a recording that was cut off, those that are there are taken.
 import io
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,7 +20,7 @@ import numpy as np
 from earlet.arrays import FloatArray, as_waveform
 from earlet.audio.resample import MAX_RATE_HZ, MIN_RATE_HZ, Resampler
 from earlet.errors import AudioFileError, InputError
-from earlet.files import HEAD_BYTES, kind_of, read_data_url, read_plain
+from earlet.files import HEAD_BYTES, kind_of, name_of, read_data_url, read_plain
 
 Source = str | os.PathLike[str] | bytes | BinaryIO
 # What is looked for in folders: the usual suffixes of the formats that libsndfile reads, see
@@ -116,6 +117,25 @@ class AudioFile:
         return block
 
 
+class _Sought:
+    """A file object as libsndfile may use it.
+
+    Of a damaged file it seeks parts that are not there, at -1. The exception would be lost in
+    soundfile's callback, and its traceback printed.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> None:
+        """Go where there is such a place."""
+        with suppress(OSError, ValueError):
+            self._file.seek(offset, whence)
+
+
 def _opened(source: Source) -> tuple[str, Any]:
     """A name for messages, and what soundfile is to open."""
     name = "the audio"
@@ -124,13 +144,14 @@ def _opened(source: Source) -> tuple[str, Any]:
         source = content
     if isinstance(source, bytes):
         _refuse_other_files(source[:HEAD_BYTES], name)
-        return name, io.BytesIO(source)
+        return name, _Sought(io.BytesIO(source))
     if isinstance(source, str | os.PathLike):
-        head = read_plain(source, HEAD_BYTES, "a sound file", AudioFileError)
-        _refuse_other_files(head, str(source))
+        name = os.fsdecode(source)
+        head = read_plain(name, HEAD_BYTES, "a sound file", AudioFileError)
+        _refuse_other_files(head, name)
         # Soundfile does not take every name as str, nor one that ends with a "/".
-        return str(source), os.fsencode(Path(source))
-    name = str(getattr(source, "name", name))
+        return name, os.fsencode(Path(name))
+    name = name_of(source, name, AudioFileError)
     try:
         at = source.tell()
         head = source.read(HEAD_BYTES)
@@ -140,9 +161,11 @@ def _opened(source: Source) -> tuple[str, Any]:
             f"{name}: expected a path, bytes, or a file object that can be sought ({problem})"
         ) from None
     if not isinstance(head, bytes):
-        raise AudioFileError(f"{name}: opened as text; expected a file object in binary mode")
+        raise AudioFileError(f"{name}: gives {type(head).__name__}; expected one that gives bytes")
+    if not head:
+        raise AudioFileError(f"{name}: nothing is left to read; expected a sound file")
     _refuse_other_files(head, name)
-    return name, source
+    return name, _Sought(source)
 
 
 def _refuse_other_files(head: bytes, name: str) -> None:

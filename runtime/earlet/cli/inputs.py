@@ -6,6 +6,7 @@ A file goes to the task of its kind: told by its suffix, and where that says not
 bytes. What is neither sound nor picture is text.
 """
 
+import io
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ SUFFIXES: dict[Task, tuple[str, ...]] = {
 PIPE = "-"  # the argument that stands for standard input
 MAX_CHARS = 1_000_000  # of a text: what a tokenizer takes
 MAX_BYTES = 4 * MAX_CHARS  # of a text's file: UTF-8 has 4 for a character at most
+NUL = b"\0"  # no text has it, and nearly every other file
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def plan(arguments: Sequence[str], task: Task | None) -> tuple[list[Input], list
     inputs: list[Input] = []
     problems: list[str] = []
     for argument in arguments:
-        if not argument:  # as of a variable that is not set
+        if not argument.strip():  # as of a variable that is not set
             raise InputError("expected paths and texts, got an empty one")
         if argument == PIPE:
             if task not in (None, TEXT):
@@ -101,16 +103,18 @@ def _task_of(path: str) -> Task:
     """Of a file.
 
     Raises:
-        InputError: when it has to be looked into, and cannot be read.
+        InputError: when it has to be looked into, and cannot be read or is none.
     """
     if by_suffix := _task_of_suffix(path):
         return by_suffix
-    expected = "a sound, a picture or a text"
-    match kind_of(read_plain(path, HEAD_BYTES, expected, InputError)):
+    head = read_plain(path, HEAD_BYTES, "a sound, a picture or a text", InputError)
+    match kind_of(head):
         case "sound":
             return "audio-classification"
         case "picture":
             return "image-classification"
+    if NUL in head:
+        raise InputError(f"{path}: neither a sound nor a picture that can be read, nor a text")
     return TEXT
 
 
@@ -127,6 +131,8 @@ def _read_text(path: str) -> str:
         text = data.decode("utf-8-sig")  # some editors begin their files with a mark
     except UnicodeDecodeError as problem:
         raise InputError(f"{path}: not UTF-8 at byte {problem.start}; expected a text") from None
+    if NUL in data:
+        raise InputError(f"{path}: has a NUL, as binary files and UTF-16 do; expected UTF-8")
     if not text.strip():
         raise InputError(f"{path}: is empty; expected a text")
     return text.rstrip("\r\n")
@@ -137,8 +143,20 @@ def _lines() -> Iterator[str]:
 
     Bytes that are no UTF-8 become surrogates. A tokenizer refuses these, and a line that is too
     long, of which no more is kept than shows that it is.
+
+    Raises:
+        InputError: when it begins like a file that is no text, which would fail at every line.
     """
-    with open(0, encoding="utf-8-sig", errors="surrogateescape", closefd=False) as file:
+    with open(0, "rb", closefd=False) as binary:
+        head = binary.peek(HEAD_BYTES)
+        if not head:
+            return  # reading on would ask a terminal for its end a second time
+        if (kind := kind_of(head)) or NUL in head:
+            raise InputError(
+                f"standard input: is {f'a {kind}' if kind else 'no text in UTF-8'}; "
+                "expected texts, a line each"
+            )
+        file = io.TextIOWrapper(binary, encoding="utf-8-sig", errors="surrogateescape")
         while line := file.readline(MAX_CHARS + 1):
             rest = line
             while len(rest) > MAX_CHARS and not rest.endswith("\n"):

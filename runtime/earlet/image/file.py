@@ -11,6 +11,7 @@ A damaged picture is refused, and a large one before there is memory taken for i
 import io
 import os
 import struct
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,10 +22,11 @@ import numpy.typing as npt
 
 from earlet.arrays import AnyArray, ByteArray
 from earlet.errors import InputError
-from earlet.files import HEAD_BYTES, kind_of, read_data_url, read_plain
+from earlet.files import HEAD_BYTES, kind_of, name_of, read_data_url, read_plain
 
-MAX_PIXELS = 50_000_000  # cameras give 8 to 50 million; decoding takes about 10 bytes for each
+MAX_PIXELS = 50_000_000  # cameras give 8 to 50 million; decoding takes 8 bytes for each, WebP 16
 MAX_SIDE = 65_535  # pixels: JPEG's own limit
+STRIP = 1 << 15  # pixels that are copied at a time: larger pieces of memory cost twice the time
 MAX_BYTES = 4 * MAX_PIXELS  # of a picture's file: what the largest takes without compression
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")  # none that runs another program
 SUFFIXES = (  # what is looked for in folders
@@ -43,6 +45,36 @@ _DAMAGED = (
     ValueError,
     struct.error,
 )
+
+
+class _Silence:
+    """Warnings stay unsaid, in all threads, while any of them is inside.
+
+    Of two overlapping `catch_warnings` the one that ends last would put back what the other had
+    set, and warnings would stay unsaid for good.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._n_inside = 0
+        self._before = warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._n_inside += 1
+            if self._n_inside == 1:
+                self._before = warnings.catch_warnings()
+                self._before.__enter__()
+                warnings.simplefilter("ignore")
+
+    def __exit__(self, *exception: object) -> None:
+        with self._lock:
+            self._n_inside -= 1
+            if self._n_inside == 0:
+                self._before.__exit__(None, None, None)
+
+
+_silence = _Silence()
 
 
 class PillowImage(Protocol):
@@ -98,14 +130,12 @@ def as_image(pixels: npt.ArrayLike, name: str = "the image") -> ByteArray:
     array = np.asarray(pixels)
     if array.dtype != np.uint8:
         raise InputError(f"{name}: expected pixels of uint8, 0..255, got {array.dtype}")
-    if array.ndim == 2:
-        array = np.repeat(array[:, :, None], 3, axis=2)
-    if array.ndim != 3 or array.shape[2] != 3:
+    if array.ndim != 2 and (array.ndim != 3 or array.shape[2] != 3):
         raise InputError(
             f"{name}: expected (height, width, 3) or (height, width), got {array.shape}"
         )
     _check_size(name, array.shape[1], array.shape[0])
-    return array
+    return np.repeat(array[:, :, None], 3, axis=2) if array.ndim == 2 else array
 
 
 def _check_size(name: str, width: int, height: int) -> None:
@@ -123,12 +153,13 @@ def _decoding(name: str) -> Iterator[Any]:
         from PIL import Image, UnidentifiedImageError
     except ImportError as problem:
         raise InputError(f"{name}: needs pillow ({problem}): pip install 'earlet[image]'") from None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _silence:
         try:
             yield Image
         except InputError:
             raise
+        except MemoryError:
+            raise InputError(f"{name}: too large for the memory that is left, or damaged") from None
         except Image.DecompressionBombError:
             raise InputError(
                 f"{name}: too large; expected at most {MAX_PIXELS // 1_000_000} million pixels"
@@ -144,15 +175,28 @@ def _decoding(name: str) -> Iterator[Any]:
 
 def _pixels(image: Any, name: str) -> ByteArray:
     """The first frame of a PIL image, upright; decoded here, after its size was looked at."""
-    from PIL import ImageOps
+    from PIL import ExifTags, ImageOps
 
     _check_size(name, *image.size)
-    image = ImageOps.exif_transpose(image)
+    image.load()  # some formats have the orientation at their end
+    if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:  # for all others it is a copy
+        image = ImageOps.exif_transpose(image)
     if image.mode in ("I", "F"):
         raise InputError(f"{name}: pixels of 32 bits have no known white; expected 8 or 16")
     if image.mode.startswith("I;16"):
         return as_image((np.asarray(image) >> 8).astype(np.uint8))
-    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+    return _rgb(image)
+
+
+def _rgb(image: Any) -> ByteArray:
+    """The pixels of a decoded picture, strip by strip: Pillow would make two more copies of all."""
+    width, height = image.size
+    pixels = np.empty((height, width, 3), dtype=np.uint8)
+    n_rows = max(STRIP // width, 1)
+    for top in range(0, height, n_rows):
+        bottom = min(top + n_rows, height)
+        pixels[top:bottom] = image.crop((0, top, width, bottom)).convert("RGB")
+    return pixels
 
 
 def _encoded(source: str | os.PathLike[str] | bytes | Any) -> tuple[str, bytes]:
@@ -164,15 +208,11 @@ def _encoded(source: str | os.PathLike[str] | bytes | Any) -> tuple[str, bytes]:
     if isinstance(source, bytes):
         data = source
     elif isinstance(source, str | os.PathLike):
-        name, data = str(source), read_plain(source, MAX_BYTES + 1, "a picture", InputError)
+        name = os.fsdecode(source)
+        data = read_plain(name, MAX_BYTES + 1, "a picture", InputError)
     else:
-        name = str(getattr(source, "name", name))
-        try:
-            data = source.read(MAX_BYTES + 1)
-        except (OSError, ValueError) as problem:
-            raise InputError(f"{name}: cannot be read: {problem}") from None
-        if not isinstance(data, bytes):
-            raise InputError(f"{name}: opened as text; expected a file object in binary mode")
+        name = name_of(source, name, InputError)
+        data = _rest_of(source, name)
     if not data:
         raise InputError(f"{name}: is empty; expected a picture")
     if len(data) > MAX_BYTES:
@@ -180,3 +220,17 @@ def _encoded(source: str | os.PathLike[str] | bytes | Any) -> tuple[str, bytes]:
     if kind_of(data[:HEAD_BYTES]) == "sound":
         raise InputError(f"{name}: is a sound file; expected a picture")
     return name, data
+
+
+def _rest_of(file: Any, name: str) -> bytes:
+    """What is left of a file object, and no more of it than tells that it is too much."""
+    data = io.BytesIO()
+    try:
+        # Sockets and the like give a piece at a time.
+        while data.tell() <= MAX_BYTES and (piece := file.read(MAX_BYTES + 1 - data.tell())):
+            data.write(piece)
+    except (OSError, TypeError, ValueError) as problem:
+        raise InputError(f"{name}: cannot be read: {problem}") from None
+    if not data.tell():
+        raise InputError(f"{name}: nothing is left to read; expected a picture")
+    return data.getvalue()
