@@ -42,6 +42,18 @@ def test_a_result_is_this_json(
     assert json.dumps(result.to_json()) == expected
 
 
+def test_results_of_the_tasks_have_the_keys_of_transformers_results() -> None:
+    assert Classification("go", 0.5)["label"] == "go"
+    transcript = Transcript("a b", (Chunk("a", (0.0, 1.0)), Chunk("b", (1.5, 2.0))))
+    assert transcript["text"] == "a b"
+    start_s, end_s = transcript["chunks"][1]["timestamp"]
+    assert (start_s, end_s) == (1.5, 2.0)
+    with pytest.raises(KeyError):
+        Transcript("a b")["chunks"]
+    with pytest.raises(TypeError):
+        list(Classification("go", 0.5))  # type: ignore[call-overload]
+
+
 def test_results_of_the_same_values_are_equal_and_hash_alike() -> None:
     one, other = (Transcript("a", (Chunk("a", (0.0, 1.0)),)) for _ in range(2))
     assert one == other

@@ -4,8 +4,10 @@ The JSON is that of the Hugging Face Inference API: `label` and `score`; `text` 
 `timestamp`. `Partial`, `Match`, `Detection` and `Segment` have no counterpart there.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 Timestamp = tuple[float, float]  # start and end, seconds
 
@@ -16,8 +18,22 @@ def timed_line(timestamp: Timestamp, text: str) -> str:
     return f"{start_s:8.2f} - {end_s:7.2f} s  {text}"
 
 
+class _Keyed(ABC):
+    """What has the JSON of a Hugging Face task can be asked for its keys, as transformers' results
+    are: `result["label"]`."""
+
+    __iter__: None = None  # without this, Python would count keys from 0
+
+    @abstractmethod
+    def to_json(self) -> dict[str, object]:
+        """The JSON."""
+
+    def __getitem__(self, key: str) -> Any:
+        return self.to_json()[key]
+
+
 @dataclass(frozen=True)
-class Classification:
+class Classification(_Keyed):
     """One label of a clip, an image or a text, with its score: 0..1, or the logit itself."""
 
     label: str
@@ -29,7 +45,7 @@ class Classification:
 
 
 @dataclass(frozen=True)
-class Chunk:
+class Chunk(_Keyed):
     """A piece of a transcript and where it lies in the audio."""
 
     text: str
@@ -57,7 +73,7 @@ class Partial:
 
 
 @dataclass(frozen=True)
-class Transcript:
+class Transcript(_Keyed):
     """What was said; with chunks where timestamps were asked for."""
 
     text: str

@@ -124,6 +124,14 @@ def test_more_text_than_a_book_is_refused(both: Both) -> None:
         both.ours.encode("a" * (MAX_CHARS + 1))
 
 
+def test_a_text_that_grows_without_measure_when_it_is_normalised_is_refused() -> None:
+    model = {"type": "Unigram", "vocab": [["?", 0.0]], "unk_id": 0}
+    document = json.dumps({"model": model, "normalizer": {"type": "NFKC"}})
+    text = "\ufdfa" * MAX_CHARS  # a blessing of 18 letters in one character
+    with pytest.raises(InputError, match="at most 4000000 characters .*, got 18000000"):
+        tokenizers.from_json(document, "t.json").encode(text)
+
+
 @pytest.mark.parametrize("text", [None, 7, b"bytes", ["a", "list"]])
 def test_what_is_no_text_is_refused(both: Both, text: object) -> None:
     with pytest.raises(InputError, match="text: expected a string, got "):

@@ -23,6 +23,7 @@ from earlet.tokenizers.template import Encoding, Piece, Template
 from earlet.tokenizers.truncation import Truncation
 
 MAX_CHARS = 1_000_000  # of one text: a book; networks take some hundred words
+MAX_GROWTH = 4  # times that when normalised: BERT makes 3 of a Chinese character, NFKC up to 18
 MAX_WORDS = 32_768  # that are remembered, some 8 MB
 MAX_WORD_CHARS = 64  # longer ones are not: they hardly repeat
 
@@ -134,6 +135,11 @@ class Tokenizer(Detokenizer):
     def _normalize(self, text: str) -> str:
         for step in self._normalizers:
             text = step(text)
+            if len(text) > MAX_GROWTH * MAX_CHARS:
+                raise InputError(
+                    f"expected a text of at most {MAX_GROWTH * MAX_CHARS} characters when it is "
+                    f"normalised, got {len(text)}"
+                )
         return text
 
     def _split(self, text: str) -> list[str]:
