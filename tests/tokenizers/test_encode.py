@@ -128,7 +128,7 @@ def test_a_text_that_grows_without_measure_when_it_is_normalised_is_refused() ->
     model = {"type": "Unigram", "vocab": [["?", 0.0]], "unk_id": 0}
     document = json.dumps({"model": model, "normalizer": {"type": "NFKC"}})
     text = "\ufdfa" * MAX_CHARS  # a blessing of 18 letters in one character
-    with pytest.raises(InputError, match="at most 4000000 characters .*, got 18000000"):
+    with pytest.raises(InputError, match=r"at most 4000000 characters .*, got 18000000"):
         tokenizers.from_json(document, "t.json").encode(text)
 
 
