@@ -1,4 +1,4 @@
-"""Real sounds, pictures and texts, on which `parity.py` compares."""
+"""Real sounds, pictures and texts, on which `parity.py` compares and `measure.py` measures."""
 
 import csv
 import json
@@ -15,7 +15,8 @@ from earlet.tasks.trace import Example
 GOLDEN = Path(__file__).parents[1] / "tests" / "golden"
 N_SOUNDS = 20  # of each of three data sets
 N_TEXTS = 60  # of each of two
-N_SAMPLES = 14_000  # at 16 kHz, of the middle of a clip: what the smallest network takes at once
+SAMPLE_RATE = 16_000  # Hz, of all recordings here
+N_SAMPLES = 14_000  # of the middle of a clip: what the smallest network takes at once
 
 
 def real_inputs(data: Path) -> dict[str, Sequence[Example]]:
@@ -67,8 +68,10 @@ def middle(path: Path) -> FloatArray:
     return read(path, max(0, (n_samples - N_SAMPLES) // 2), N_SAMPLES)
 
 
-def read(path: Path, start: int, n_samples: int) -> FloatArray:
-    """A part of a recording, (n_samples,)."""
+def read(path: Path, start: int = 0, n_samples: int = -1) -> FloatArray:
+    """A mono recording, or `n_samples` of it, (n_samples,)."""
     waveform: FloatArray
-    waveform, _ = soundfile.read(path, dtype="float32", start=start, frames=n_samples)
+    waveform, rate = soundfile.read(path, dtype="float32", start=start, frames=n_samples)
+    if rate != SAMPLE_RATE:
+        raise ValueError(f"{path}: expected {SAMPLE_RATE} Hz, got {rate}")
     return waveform

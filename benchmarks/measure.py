@@ -27,6 +27,7 @@ import kaldi_native_fbank
 import numpy as np
 import onnxruntime
 import soundfile
+from inputs import SAMPLE_RATE, read
 from PIL import Image
 from stopwatch import ROUNDS, Work, child_cpu_s, in_turn, live_s, run_earlet
 from tokenizers import Tokenizer
@@ -44,11 +45,15 @@ from earlet_quantize.networks.stepwise import Rebuilt, greedy
 ROOT = Path(__file__).parents[1]
 RECORDINGS = ROOT / "tests" / "recordings"
 BUNDLES = (
-    *("commands-en", "efficientnet-lite0", "moonshine-tiny-en", "sentiment-en", "vad", "yamnet"),
+    "commands-en",
+    "efficientnet-lite0",
+    "moonshine-tiny-en",
+    "sentiment-en",
+    "vad",
+    "yamnet",
 )
 PICTURE = ROOT / "tests" / "pictures" / "cat.jpg"  # 384 x 256
 TEXT = "The plot is thin, but the actors are so good that you hardly notice, and the music is fine."
-SAMPLE_RATE = 16_000  # Hz, of all recordings here
 LIVE_S = 8.0  # seconds of sound that are played in real time
 
 Row = tuple[str, str]
@@ -63,7 +68,7 @@ def main() -> None:
     rows = [*start_up(), *spotting(), *listening(), *transcribing()]
     if speech.is_dir():
         rows += test_other(speech)
-    rows += [*classifying(), *front_ends(), *sizes()]
+    rows += [*pictures(), *texts(), *sounds(), *front_ends(), *sizes()]
     heading = (
         f"one thread (`OMP_NUM_THREADS=1`) of {processor()}, Python {platform.python_version()}"
     )
@@ -180,13 +185,13 @@ def test_other(folder: Path) -> Iterator[Row]:
     yield "the same with voice activity detection before them", f"{cut:.2f} times"
 
 
-def classifying() -> Iterator[Row]:
-    """Pictures, texts and sounds; the peers are loops that somebody would write without earlet."""
+def pictures() -> Iterator[Row]:
+    """From a file to labels; the peer is a loop that somebody would write without earlet."""
     classify = earlet.pipeline("image-classification")
     jpeg = PICTURE.read_bytes()
     network = bare_session(classify.bundle.read_bytes("network.int8.onnx"))
 
-    def bare_picture() -> object:
+    def bare() -> object:
         image = Image.open(io.BytesIO(jpeg)).convert("RGB")
         side = int(0.875 * min(image.size))
         left, top = (image.width - side + 1) // 2, (image.height - side + 1) // 2
@@ -195,35 +200,45 @@ def classifying() -> Iterator[Row]:
         features = (pixels.transpose(2, 0, 1)[None].astype(np.float32) - 127) / 128
         return network.run(None, {"features": features})
 
-    times = in_turn([lambda: classify(jpeg), bare_picture])
+    times = in_turn([lambda: classify(jpeg), bare])
     yield "a JPEG to labels, CPU", against(times, "Pillow, NumPy and ONNX Runtime")
+    run = run_earlet("classify", PICTURE)
+    yield "`earlet classify` of a picture, peak memory", f"{run.peak_mb:.0f} MB"
 
+
+def texts() -> Iterator[Row]:
+    """From a sentence to labels, against a loop again."""
     judge = earlet.pipeline("text-classification")
     tokenizer = Tokenizer.from_str(judge.bundle.read_text("tokenizer.json"))
-    text_network = bare_session(judge.bundle.read_bytes("network.int8.onnx"))
-    names = [given.name for given in text_network.get_inputs()]
+    network = bare_session(judge.bundle.read_bytes("network.int8.onnx"))
+    names = [given.name for given in network.get_inputs()]
 
-    def bare_text() -> object:
+    def bare() -> object:
         found = tokenizer.encode(TEXT)
         rows = {
             "input_ids": found.ids,
             "attention_mask": found.attention_mask,
             "token_type_ids": found.type_ids,
         }
-        return text_network.run(None, {name: np.array([rows[name]]) for name in names})
+        return network.run(None, {name: np.array([rows[name]]) for name in names})
 
-    times = in_turn([lambda: judge(TEXT), bare_text])
+    times = in_turn([lambda: judge(TEXT), bare])
     n_tokens = len(tokenizer.encode(TEXT).ids)
-    yield f"a text of {n_tokens} tokens to labels, CPU", against(times, "`tokenizers` and it")
+    yield (
+        f"a text of {n_tokens} tokens to labels, CPU",
+        against(times, "`tokenizers` and ONNX Runtime"),
+    )
+    run = run_earlet("classify", TEXT)
+    yield "`earlet classify` of a text, peak memory", f"{run.peak_mb:.0f} MB"
 
+
+def sounds() -> Iterator[Row]:
+    """What a recording sounds like."""
     listen = earlet.pipeline("audio-classification", "yamnet")
     speech = read(RECORDINGS / "speech.flac")
     times = in_turn([lambda: listen(speech, sampling_rate=SAMPLE_RATE)])
     per_second = np.median(times) / (len(speech) / SAMPLE_RATE)
     yield "what a recording sounds like, CPU per second", f"{1e3 * per_second:.1f} ms"
-    for what, arguments in {"a picture": [PICTURE], "a text": [TEXT]}.items():
-        run = run_earlet("classify", *arguments)
-        yield f"`earlet classify` of {what}, peak memory", f"{run.peak_mb:.0f} MB"
 
 
 def against(times: FloatArray, peer: str) -> str:
@@ -287,14 +302,6 @@ def bare_session(network: bytes) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     return onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
-
-
-def read(path: Path) -> FloatArray:
-    """A 16 kHz mono recording, (n_samples,)."""
-    waveform, sample_rate = soundfile.read(path, dtype="float32")
-    if sample_rate != SAMPLE_RATE:
-        raise ValueError(f"{path}: expected {SAMPLE_RATE} Hz, got {sample_rate}")
-    return np.asarray(waveform)
 
 
 def processor() -> str:

@@ -79,7 +79,8 @@ def of_family(
 
 def first(tensors: Tensors) -> FloatArray:
     """The features among what a network is fed, without the batch."""
-    return np.asarray(next(iter(tensors.values())))[0]
+    features: FloatArray = np.asarray(next(iter(tensors.values())))[0]
+    return features
 
 
 def processor(folder: Path, bundle: Bundle) -> Prepare | None:

@@ -11,7 +11,7 @@ from earlet.tasks.image_classification import ImageClassification
 
 ROOT = Path(__file__).parents[2]
 BUNDLE = ROOT / "models" / "efficientnet-lite0"
-MIN_RIGHT = 94  # of 123; float 100
+MIN_RIGHT = 94  # of 123; 99 on x86-64, float 100
 NEAR_TIE = "grace_hopper.png"  # gown, mortarboard and uniform are within 0.06 in float
 
 
@@ -36,7 +36,7 @@ def test_all_of_imagenet_is_scored_and_the_scores_are_shares(
     assert {name for name in names if names.count(name) > 1} == {"crane"}  # bird and machine
 
 
-def test_labelled_pictures_are_named_as_often_as_the_card_says(
+def test_labelled_pictures_are_named_as_often_as_the_recipe_demands(
     classify: ImageClassification, shared_data: Path
 ) -> None:
     folder = shared_data / "image" / "caltech101"

@@ -62,9 +62,8 @@ def make_charsmap(replaced: Mapping[str, str], n_unused: int = 0) -> bytes:
     blocks = count(256 + n_unused // 256 * 256, 256)  # a block of 256 for the children of a node
 
     def place(node: Node, at: int, label: int) -> None:
-        base = (
-            next(blocks) | at % 256
-        )  # so that the offset ends in eight zeros, which may be left out
+        # So that the offset ends in eight zeros, which may be left out.
+        base = next(blocks) | at % 256
         offset = at ^ base
         long = offset >= 1 << 21
         units[at] = (offset >> 8 if long else offset) << 10 | long << 9 | (0 in node) << 8 | label

@@ -31,7 +31,7 @@ def pool_globally(model: onnx.ModelProto, feed: Feeds) -> None:
     session = engine.session(engine.shown(model, names), engine.AS_WRITTEN)
     for node, values in zip(pools, session.run(names, dict(feed)), strict=True):
         options = attributes(node)
-        unpadded = not np.any(options.get("pads", 0))
-        if unpadded and np.all(np.array(options["kernel_shape"]) >= values.shape[2:]):
+        is_padded = np.any(options.get("pads", 0)) or options.get("auto_pad", b"")[:4] == b"SAME"
+        if not is_padded and np.all(np.array(options["kernel_shape"]) >= values.shape[2:]):
             node.op_type = "GlobalAveragePool"
             del node.attribute[:]

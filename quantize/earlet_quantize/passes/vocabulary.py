@@ -53,7 +53,16 @@ def prune_vocabulary(decoder: onnx.ModelProto, keep: Sequence[int]) -> None:
 
 
 def prune_tokenizer(tokenizer: Mapping[str, Any], keep: Sequence[int]) -> dict[str, Any]:
-    """The same tokenizer with just these tokens, token keep[i] as i; merges of others are gone."""
+    """The same tokenizer with just these tokens, token keep[i] as i; merges of others are gone.
+
+    Args:
+        tokenizer: the content of a tokenizer.json of the kind BPE or WordPiece.
+        keep: ids, those of the tokens around a text among them.
+
+    Raises:
+        ModelFileError: when one of these is missing, or they are written in another way than as a
+            TemplateProcessing.
+    """
     new = {old: i for i, old in enumerate(keep)}
     model = {**tokenizer["model"]}
     vocab = {piece: new[i] for piece, i in model["vocab"].items() if i in new}
@@ -80,10 +89,19 @@ def _results(merge: str | Sequence[str]) -> list[str]:
 
 def _renumbered(post_processor: Any, new: Mapping[int, int]) -> Any:
     """The tokens that it puts around a text."""
-    if not post_processor or "special_tokens" not in post_processor:
-        return post_processor
-    special = {
-        name: {**token, "ids": [new[i] for i in token["ids"]]}
-        for name, token in post_processor["special_tokens"].items()
+    if post_processor is None:
+        return None
+    if post_processor["type"] != "TemplateProcessing":
+        raise ModelFileError(
+            f"post_processor: expected TemplateProcessing, got {post_processor['type']}"
+        )
+    special = post_processor["special_tokens"]
+    if dropped := [name for name, token in special.items() if not new.keys() >= {*token["ids"]}]:
+        raise ModelFileError(f"expected to keep {', '.join(dropped)}, which go around every text")
+    return {
+        **post_processor,
+        "special_tokens": {
+            name: {**token, "ids": [new[i] for i in token["ids"]]}
+            for name, token in special.items()
+        },
     }
-    return {**post_processor, "special_tokens": special}

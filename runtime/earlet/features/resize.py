@@ -42,6 +42,7 @@ GROUP = 4  # blocks, where there are so many
 TILE = 1 << 16  # numbers that are worked on at a time: 256 kB in float32, for the cache's sake
 MIN_LINES = 48  # that are worked on at a time, for BLAS's sake
 GATHERED = 1 << 18  # pixels at a time that are added up again
+SUMMED = 1 << 16  # steps of "nearest" at a time
 KEPT_AXES = 4  # those of two sizes of picture
 
 IndexArray = npt.NDArray[np.int64]
@@ -58,7 +59,8 @@ def resize(
     """A picture at another size, or a part of it.
 
     Args:
-        image: (any height, any width, 3), neither of them 0.
+        image: (any height, any width, 3), neither of them 0 nor more than 65,535: of so many
+            weights the sum is near enough to 1 that no result of positive ones leaves 8 bits.
         height: of the resized picture, pixels.
         width: the same.
         resample: the filter.
@@ -73,8 +75,10 @@ def resize(
     rows, columns = window or (range(height), range(width))
     old_height, old_width, _ = image.shape
     if resample == "nearest":
-        picked = image[_nearest(old_height, height, rows)]
-        picked = picked[:, _nearest(old_width, width, columns)]
+        at_rows = _nearest(old_height, height, rows)
+        at_columns = _nearest(old_width, width, columns)
+        rows_first = len(rows) * old_width <= old_height * len(columns)  # the less memory
+        picked = image[at_rows][:, at_columns] if rows_first else image[:, at_columns][at_rows]
         return np.ascontiguousarray(picked.transpose(2, 0, 1))
     vertical = _axis(old_height, height, rows, resample, arithmetic)
     horizontal = _axis(old_width, width, columns, resample, arithmetic)
@@ -229,9 +233,18 @@ def _weights(
 
 def _nearest(n_in: int, n_out: int, outputs: range) -> IndexArray:
     """Which pixel each output is; the positions are summed up step by step, as in Pillow."""
-    steps = np.full(outputs.stop, n_in / n_out)
-    steps[0] *= 0.5
-    return steps.cumsum()[outputs.start :].astype(np.int64)
+    step = n_in / n_out
+    first = 0.5 * step  # of output 0, and then of outputs.start
+    for done in range(0, outputs.start, SUMMED):
+        first = _positions(first, step, min(SUMMED, outputs.start - done) + 1)[-1]
+    return _positions(first, step, len(outputs)).astype(np.int64)
+
+
+def _positions(first: float, step: float, n: int) -> Float64Array:
+    """`first`, and what comes of adding a step to the one before, (n,)."""
+    steps = np.full(n, step)
+    steps[0] = first
+    return steps.cumsum()
 
 
 def _bilinear(x: Float64Array) -> Float64Array:

@@ -36,8 +36,14 @@ class Cutter:
     """Cuts text at a set of tokens; of those that begin at one place the longest."""
 
     def __init__(self, tokens: Sequence[AddedToken], spell: Callable[[str], str]) -> None:
-        """`spell` gives what a token looks like in the text that is to be cut."""
-        self._tokens = {written: token for token in tokens if (written := spell(token.content))}
+        """`spell` gives what a token looks like in the text that is to be cut.
+
+        Of those that look alike, the first special one counts, or the first.
+        """
+        self._tokens: dict[str, AddedToken] = {}
+        for token in sorted(tokens, key=lambda token: not token.special):
+            if written := spell(token.content):
+                self._tokens.setdefault(written, token)
         longest_first = sorted(self._tokens, key=len, reverse=True)
         self._any = re.compile("|".join(map(re.escape, longest_first))) if self._tokens else None
 
@@ -50,8 +56,10 @@ class Cutter:
         for match in self._any.finditer(text):
             token = self._tokens[match[0]]
             start, end = match.span()
-            while token.lstrip and start > done and text[start - 1] in WHITE_SPACE:
-                start -= 1
+            if token.lstrip:
+                start = max(start, done)  # the token before it may have taken this one's spaces
+                while start > done and text[start - 1] in WHITE_SPACE:
+                    start -= 1
             while token.rstrip and end < len(text) and text[end] in WHITE_SPACE:
                 end += 1
             sections += ((done, start, None), (start, end, token.id))

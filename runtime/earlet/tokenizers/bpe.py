@@ -59,10 +59,13 @@ class Bpe:
         self._whole_words = config.ignore_merges
         self._merges = _merges(config.merges, self.ids, where)
         # Whether no join goes across the place before a space sign. None does where no piece has
-        # a sign inside, and where no character vanishes, for its neighbours would then meet.
-        has_inside = re.search(f"[^{SPACE}\0]{SPACE}", "\0".join(self.ids)) is not None
+        # a sign inside, and where no character vanishes, for its neighbours would then meet. A
+        # part of a text is no word that `ignore_merges` keeps whole.
+        has_inside = any(SPACE in piece.lstrip(SPACE) for piece in self.ids)
         keeps_all = self._bytes is not None or self._unknown is not None
-        self.cuts_at_spaces = SPACE in self.ids and keeps_all and not has_inside
+        self.cuts_at_spaces = (
+            SPACE in self.ids and keeps_all and not has_inside and not config.ignore_merges
+        )
 
     def __call__(self, word: str) -> list[Token]:
         """The pieces of one word."""

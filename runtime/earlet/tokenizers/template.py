@@ -9,7 +9,7 @@ Read from the `post_processor` section of `tokenizer.json`. Held to the Rust `to
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol, cast
+from typing import NamedTuple, cast
 
 from earlet.errors import BundleError
 from earlet.tokenizers.alignment import Span
@@ -108,13 +108,6 @@ def from_document(section: object, where: str) -> Template:
     return replace(templates[0] if templates else Template(), trims=trims)
 
 
-class PostProcessor(Protocol):
-    """A component of the section."""
-
-    def template(self, where: str) -> Template:
-        """Its template; raises BundleError, naming `where`."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class ByteLevelOffsets:
     """Takes spaces off the spans of tokens."""
@@ -122,10 +115,6 @@ class ByteLevelOffsets:
     add_prefix_space: bool = True
     trim_offsets: bool = True
     use_regex: bool = True  # means nothing here
-
-    def template(self, where: str) -> Template:  # noqa: ARG002
-        """Nothing around the text."""
-        return Template()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +125,7 @@ class BertProcessing:
     cls: tuple[object, ...]
 
     def template(self, where: str) -> Template:
-        """[CLS] A [SEP], and [CLS] A [SEP] B [SEP]."""
+        """[CLS] A [SEP], and [CLS] A [SEP] B [SEP]; raises BundleError, naming `where`."""
         cls, sep = _special(self.cls, where), _special(self.sep, where)
         single = (Part(None, cls, 0), Part(TEXT, (), 0), Part(None, sep, 0))
         return Template(single, (*single, Part(PAIR, (), 1), Part(None, sep, 1)))
@@ -152,7 +141,7 @@ class RobertaProcessing:
     add_prefix_space: bool = True
 
     def template(self, where: str) -> Template:
-        """<s> A </s>, and <s> A </s> </s> B </s>."""
+        """<s> A </s>, and <s> A </s> </s> B </s>; raises BundleError, naming `where`."""
         cls, sep = _special(self.cls, where), _special(self.sep, where)
         single = (Part(None, cls, 0), Part(TEXT, (), 0), Part(None, sep, 0))
         return Template(single, (*single, Part(None, sep, 0), Part(PAIR, (), 0), single[-1]))
@@ -167,7 +156,7 @@ class TemplateProcessing:
     special_tokens: Mapping[str, object]
 
     def template(self, where: str) -> Template:
-        """As it is written."""
+        """As it is written; raises BundleError, naming `where`."""
         return Template(self._parts(self.single, 1, where), self._parts(self.pair, 2, where))
 
     def _parts(self, written: tuple[object, ...], n_texts: int, where: str) -> tuple[Part, ...]:
@@ -194,6 +183,7 @@ def _special(token: tuple[object, ...], where: str) -> tuple[int, ...]:
     raise BundleError(f"{where}: expected a piece and its id, got {token!r:.60}")
 
 
+PostProcessor = BertProcessing | ByteLevelOffsets | RobertaProcessing | TemplateProcessing
 _KNOWN: dict[str, type[PostProcessor]] = {
     "BertProcessing": BertProcessing,
     "ByteLevel": ByteLevelOffsets,

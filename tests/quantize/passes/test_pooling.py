@@ -56,7 +56,11 @@ def test_an_average_of_everything_is_the_same_in_float(
 
 @pytest.mark.parametrize(
     "pooling",
-    [{"kernel_shape": [3, SIDE]}, {"kernel_shape": [SIDE, SIDE], "pads": [1, 1, 1, 1]}],
+    [
+        {"kernel_shape": [3, SIDE]},
+        {"kernel_shape": [SIDE, SIDE], "pads": [1, 1, 1, 1]},
+        {"kernel_shape": [SIDE, SIDE], "auto_pad": "SAME_UPPER"},
+    ],
 )
 def test_other_averages_stay(
     pooling: dict[str, object], rng: np.random.Generator, pictures: list[FloatArray]

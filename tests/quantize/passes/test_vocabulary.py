@@ -98,6 +98,25 @@ def test_a_special_token_is_dropped_unless_it_is_asked_for(tokenizer: Any) -> No
     assert {UNK, BOS, EOS} & {*ascii_tokens(tokenizer, [BOS])} == {BOS}
 
 
+@pytest.mark.parametrize(
+    ("post_processor", "message"),
+    [
+        ({"type": "BertProcessing", "sep": ["b", 1], "cls": ["a", 0]}, "got BertProcessing"),
+        (
+            {"type": "TemplateProcessing", "special_tokens": {"[SEP]": {"ids": [1]}}},
+            r"expected to keep \[SEP\]",
+        ),
+    ],
+)
+def test_tokens_around_a_text_are_renumbered_or_refused(
+    post_processor: dict[str, Any], message: str
+) -> None:
+    model = {"type": "WordPiece", "vocab": {"a": 0, "b": 1}}
+    document = {"added_tokens": [], "model": model, "post_processor": post_processor}
+    with pytest.raises(ModelFileError, match=message):
+        prune_tokenizer(document, [0])
+
+
 def test_merges_may_be_written_in_pairs(tokenizer: Any) -> None:
     pairs = {**tokenizer, "model": {**tokenizer["model"]}}
     pairs["model"]["merges"] = [merge.split(" ") for merge in tokenizer["model"]["merges"]]
