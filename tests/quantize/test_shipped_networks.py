@@ -78,6 +78,12 @@ def test_the_weights_of_pictures_cannot_overflow_without_vnni() -> None:
         assert magnitude.max() <= 128
 
 
+def test_yamnet_s_weights_are_unsigned_and_added_in_32_bits_without_vnni() -> None:
+    arrays = initializers(load("yamnet/network.int8.onnx")).values()
+    assert not [array.shape for array in arrays if array.dtype == np.int8]
+    assert sum(array.dtype == np.uint8 and array.ndim >= 2 for array in arrays) == 28
+
+
 def test_moonshine_stores_its_embedding_once() -> None:
     arrays = initializers(load(MOONSHINE[1])).values()
     halves = (N_VOCAB, D // 32, 16)  # two values a byte, in blocks of 32

@@ -160,6 +160,7 @@ def test_a_text_that_is_one_word_is_joined_as_in_tokenizers(
         ({**UNIGRAM, "unk_id": None}, "expected an unk_id in its vocab, got None"),
         ({**UNIGRAM, "vocab": [["a"]]}, r"expected \[piece, score\], got \['a'\]"),
         ({**UNIGRAM, "vocab": [["a", float("inf")]]}, r"expected \[piece, score\]"),
+        ({**UNIGRAM, "vocab": [["a", 10**400]]}, r"expected \[piece, score\]"),
         ({**UNIGRAM, "vocab": []}, r"expected a list of \[piece, score\]"),
     ],
 )

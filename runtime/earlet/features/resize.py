@@ -77,7 +77,7 @@ def resize(
     if resample == "nearest":
         at_rows = _nearest(old_height, height, rows)
         at_columns = _nearest(old_width, width, columns)
-        rows_first = len(rows) * old_width <= old_height * len(columns)  # the less memory
+        rows_first = len(rows) <= old_height  # faster; where rows multiply, memory counts
         picked = image[at_rows][:, at_columns] if rows_first else image[:, at_columns][at_rows]
         return np.ascontiguousarray(picked.transpose(2, 0, 1))
     vertical = _axis(old_height, height, rows, resample, arithmetic)

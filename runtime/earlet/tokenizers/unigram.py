@@ -7,6 +7,7 @@ Reference: Kudo, "Subword Regularization", arXiv:1804.10959, and the Viterbi sea
 """
 
 import math
+import sys
 from dataclasses import dataclass
 
 from earlet.errors import BundleError
@@ -34,7 +35,7 @@ class UnigramConfig:
             raise BundleError(f"{where}: vocab: expected a list of [piece, score]")
         for entry in self.vocab:
             match entry:
-                case [str(), float() | int() as score] if math.isfinite(score):
+                case [str(), float() | int() as score] if abs(score) <= sys.float_info.max:
                     continue
             raise BundleError(f"{where}: vocab: expected [piece, score], got {entry!r:.60}")
         return [(piece, float(score)) for piece, score in self.vocab]
