@@ -187,7 +187,7 @@ def refused(source: Any) -> str:
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a picture that can be read"),
         ("https://example.org/cat.png", "earlet does not download"),
         ("no/such/picture.png", "no/such/picture.png: cannot be read: No such file"),
-        ("nul\0.png", "cannot be read: embedded null byte"),
+        ("nul\0.png", "embedded null"),
         (Path(), ".: is a directory; expected a picture"),
         (Path(os.devnull), "is a pipe or a device; expected a picture"),
         (io.StringIO("text"), "the picture: opened as text; expected a file object in binary mode"),
