@@ -44,14 +44,6 @@ from earlet_quantize.networks.stepwise import Rebuilt, greedy
 
 ROOT = Path(__file__).parents[1]
 RECORDINGS = ROOT / "tests" / "recordings"
-BUNDLES = (
-    "commands-en",
-    "efficientnet-lite0",
-    "moonshine-tiny-en",
-    "sentiment-en",
-    "vad",
-    "yamnet",
-)
 PICTURE = ROOT / "tests" / "pictures" / "cat.jpg"  # 384 x 256
 TEXT = "The plot is thin, but the actors are so good that you hardly notice, and the music is fine."
 LIVE_S = 8.0  # seconds of sound that are played in real time
@@ -286,7 +278,7 @@ def kaldi_fbank(waveform: FloatArray) -> FloatArray:
 def sizes() -> Iterator[Row]:
     """Of the bundles, and of the wheel that holds them."""
     parts = []
-    for name in BUNDLES:
+    for name in sorted(path.parent.name for path in ROOT.glob("models/*/bundle.yaml")):
         files = earlet.load(name).manifest.files.values()
         parts.append(f"{name} {sum(file.bytes for file in files) / 1e6:.1f}")
     yield "bundles", f"{', '.join(parts)} MB"

@@ -44,7 +44,7 @@ def test_base64_may_be_broken_into_lines() -> None:
 
 @pytest.mark.parametrize("text", ["clip.wav", "", "data", "data.wav", "/data:x,y", "database,x"])
 def test_a_path_is_no_data_url(text: str) -> None:
-    assert read_data_url(text, "it", InputError) is None
+    assert read_data_url(text, "it", InputError) is text
 
 
 @pytest.mark.parametrize("content", ["UklGR", "Ukl*Rg==", "Ukläßg==", "Ukl=GRg=", "UklGRg==U"])

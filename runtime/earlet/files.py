@@ -10,9 +10,11 @@ import os
 import re
 import stat
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from earlet.errors import EarletError
+
+T = TypeVar("T")
 
 HEAD_BYTES = 64  # of a file, that `kind_of` looks at
 MAX_PATH = 4_096  # characters; Linux's PATH_MAX is as many bytes
@@ -84,19 +86,19 @@ def name_of(file: object, otherwise: str, error: type[EarletError]) -> str:
     return name
 
 
-def read_data_url(text: str, name: str, error: type[EarletError]) -> bytes | None:
-    """The content of "data:audio/wav;base64,UklGR..."; None where `text` is no data URL.
+def read_data_url(source: T, name: str, error: type[EarletError]) -> T | bytes:
+    """The content of "data:audio/wav;base64,UklGR..."; what is no data URL comes back as it is.
 
     The media type is not looked at: what the content is, its first bytes say.
 
     Raises:
         error: when its content is not in base64; `name` is what messages call it.
     """
-    if not (found := _DATA_URL.match(text)):
-        return None
+    if not isinstance(source, str) or not (found := _DATA_URL.match(source)):
+        return source
     if not found[1].lower().endswith(";base64"):
         raise error(f"{name}: expected a data URL in base64, got data:{found[1]},")
-    content = text[found.end() :].translate(_SPACE)
+    content = source[found.end() :].translate(_SPACE)
     try:
         return base64.b64decode(content, validate=True)
     except ValueError:

@@ -158,8 +158,10 @@ def test_a_text_that_grows_without_measure_when_it_is_normalised_is_refused(
     model = {"type": "Unigram", "vocab": [["?", 0.0]], "unk_id": 0}
     document = json.dumps({"model": model, "normalizer": {"type": "NFKC"}})
     text = "\ufdfa" * 1_000  # a blessing of 18 letters in one character
-    with pytest.raises(InputError, match=r"at most 4000 characters .*, got 18000"):
-        tokenizers.from_json(document, "t.json").encode(text)
+    tokenizer = tokenizers.from_json(document, "t.json")
+    for walk in (tokenizer.encode, tokenizer.offsets):
+        with pytest.raises(InputError, match=r"at most 4000 characters .*, got 18000"):
+            walk(text)
 
 
 @pytest.mark.parametrize("text", [None, 7, b"bytes", ["a", "list"]])

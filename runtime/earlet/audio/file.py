@@ -139,9 +139,7 @@ class _Sought:
 def _opened(source: Source) -> tuple[str, Any]:
     """A name for messages, and what soundfile is to open."""
     name = "the audio"
-    content = read_data_url(source, name, AudioFileError) if isinstance(source, str) else None
-    if content is not None:
-        source = content
+    source = read_data_url(source, name, AudioFileError)
     if isinstance(source, bytes):
         _refuse_other_files(source[:HEAD_BYTES], name)
         return name, _Sought(io.BytesIO(source))

@@ -202,9 +202,7 @@ def _rgb(image: Any) -> ByteArray:
 def _encoded(source: str | os.PathLike[str] | bytes | Any) -> tuple[str, bytes]:
     """A name for messages, and the content of the file."""
     name = "the picture"
-    content = read_data_url(source, name, InputError) if isinstance(source, str) else None
-    if content is not None:
-        source = content
+    source = read_data_url(source, name, InputError)
     if isinstance(source, bytes):
         data = source
     elif isinstance(source, str | os.PathLike):

@@ -158,6 +158,9 @@ class Tokenizer(Detokenizer):
             if added is not None:
                 pieces.append(Piece(section.text, section.span))
                 continue
+            self._normalize(
+                section.text
+            )  # refuses what grows without measure: aligned it is larger
             for step in self._normalizers:
                 section = step.align(section)
             for first, last, also_added in self._cut_normal(section.text):

@@ -12,18 +12,16 @@ from tests.recipes.tiny_folders.family import Family, photo, transformer, with_l
 def vit() -> Family:
     """ViT: resized to a square."""
     config = hf.ViTConfig(**transformer(), **with_labels(), image_size=32, patch_size=8)
-    processor = hf.ViTImageProcessor(size={"height": 32, "width": 32})
-    return Family("image-classification", hf.ViTForImageClassification(config), processor, photo())
+    processor = hf.ViTImageProcessor(size=_square(32))
+    return _family(hf.ViTForImageClassification(config), processor)
 
 
 def deit() -> Family:
     """DeiT with its teacher's head: resized to a square, and cropped."""
     config = hf.DeiTConfig(**transformer(), **with_labels(), image_size=32, patch_size=8)
-    processor = hf.DeiTImageProcessor(
-        size={"height": 36, "width": 36}, crop_size={"height": 32, "width": 32}
-    )
+    processor = hf.DeiTImageProcessor(size=_square(36), crop_size=_square(32))
     model = hf.DeiTForImageClassificationWithTeacher(config)
-    return Family("image-classification", model, processor, photo())
+    return _family(model, processor)
 
 
 def mobilenet_v1() -> Family:
@@ -31,11 +29,9 @@ def mobilenet_v1() -> Family:
     config = hf.MobileNetV1Config(
         **with_labels(), image_size=32, depth_multiplier=0.05, min_depth=4
     )
-    processor = hf.MobileNetV1ImageProcessor(
-        size={"shortest_edge": 37}, crop_size={"height": 32, "width": 32}
-    )
+    processor = hf.MobileNetV1ImageProcessor(**_cropped(37, 32))
     model = hf.MobileNetV1ForImageClassification(config)
-    return Family("image-classification", model, processor, photo(), louder=("convolution", 1.8))
+    return _family(model, processor, louder=("convolution", 1.8))
 
 
 def mobilenet_v2() -> Family:
@@ -50,11 +46,9 @@ def mobilenet_v2() -> Family:
         finegrained_output=False,
         tf_padding=False,
     )
-    processor = hf.MobileNetV2ImageProcessor(
-        size={"shortest_edge": 36}, crop_size={"height": 32, "width": 32}, resample=3
-    )
+    processor = hf.MobileNetV2ImageProcessor(**_cropped(36, 32), resample=3)
     model = hf.MobileNetV2ForImageClassification(config)
-    return Family("image-classification", model, processor, photo(), louder=("convolution", 1.5))
+    return _family(model, processor, louder=("convolution", 1.5))
 
 
 def efficientnet() -> Family:
@@ -75,14 +69,14 @@ def efficientnet() -> Family:
         hidden_dim=160,
     )
     processor = hf.EfficientNetImageProcessor(
-        size={"height": 32, "width": 32},
+        size=_square(32),
         rescale_factor=1 / 127.5,
         rescale_offset=True,
         image_mean=[0.01, 0.02, 0.03],
         image_std=[0.47853944, 0.4732864, 0.47434163],
     )
     model = hf.EfficientNetForImageClassification(config)
-    return Family("image-classification", model, processor, photo(), louder=("conv", 1.5))
+    return _family(model, processor, louder=("conv", 1.5))
 
 
 def convnext() -> Family:
@@ -92,7 +86,7 @@ def convnext() -> Family:
     )
     processor = hf.ConvNextImageProcessor(size={"shortest_edge": 32}, crop_pct=0.875, resample=3)
     model = hf.ConvNextForImageClassification(config)
-    return Family("image-classification", model, processor, photo())
+    return _family(model, processor)
 
 
 def convnext_v2() -> Family:
@@ -102,7 +96,7 @@ def convnext_v2() -> Family:
     )
     processor = hf.ConvNextImageProcessor(size={"shortest_edge": 32}, crop_pct=1.0)
     model = hf.ConvNextV2ForImageClassification(config)
-    return Family("image-classification", model, processor, photo())
+    return _family(model, processor)
 
 
 def resnet() -> Family:
@@ -116,7 +110,7 @@ def resnet() -> Family:
     )
     processor = hf.ConvNextImageProcessor(size={"shortest_edge": 30}, crop_pct=0.875, resample=3)
     model = hf.ResNetForImageClassification(config)
-    return Family("image-classification", model, processor, photo())
+    return _family(model, processor)
 
 
 def regnet() -> Family:
@@ -130,7 +124,7 @@ def regnet() -> Family:
     )
     processor = hf.ConvNextImageProcessor(size={"shortest_edge": 33}, crop_pct=0.95)
     model = hf.RegNetForImageClassification(config)
-    return Family("image-classification", model, processor, photo(), louder=("conv", 1.5))
+    return _family(model, processor, louder=("conv", 1.5))
 
 
 def van() -> Family:
@@ -144,46 +138,44 @@ def van() -> Family:
     )
     processor = hf.ConvNextImageProcessor(size={"shortest_edge": 32}, crop_pct=0.9, resample=3)
     _tell_optimum("van")
-    return Family("image-classification", hf.VanForImageClassification(config), processor, photo())
+    return _family(hf.VanForImageClassification(config), processor)
 
 
 def swin() -> Family:
     """Swin: ViT's preprocessing, bicubic and with ImageNet's colours."""
     config = hf.SwinConfig(**with_labels(), **_windows())
-    return Family("image-classification", hf.SwinForImageClassification(config), _vit(), photo())
+    return _family(hf.SwinForImageClassification(config), _vit())
 
 
 def swin_v2() -> Family:
     """Swin V2: the same."""
     config = hf.Swinv2Config(**with_labels(), **_windows())
-    return Family("image-classification", hf.Swinv2ForImageClassification(config), _vit(), photo())
+    return _family(hf.Swinv2ForImageClassification(config), _vit())
 
 
 def vit_msn() -> Family:
     """ViT-MSN: ViT's preprocessing."""
     config = hf.ViTMSNConfig(**transformer(), **with_labels(), image_size=32, patch_size=8)
-    return Family("image-classification", hf.ViTMSNForImageClassification(config), _vit(), photo())
+    return _family(hf.ViTMSNForImageClassification(config), _vit())
 
 
 def siglip() -> Family:
     """SigLIP's tower for pictures; optimum exports it only with the one for texts."""
     vision, text = _towers()
     config = hf.SiglipConfig(vision_config=vision, text_config=text, **with_labels())
-    processor = hf.SiglipImageProcessor(size={"height": 64, "width": 64})
+    processor = hf.SiglipImageProcessor(size=_square(64))
     model = hf.SiglipForImageClassification(config)
     _tell_optimum("siglip")
-    return Family("image-classification", model, processor, photo())
+    return _family(model, processor)
 
 
 def clip() -> Family:
     """CLIP's tower for pictures: the shorter edge resized, and cropped."""
     vision, text = _towers()
     config = hf.CLIPConfig(vision_config=vision, text_config=text, **with_labels())
-    processor = hf.CLIPImageProcessor(
-        size={"shortest_edge": 64}, crop_size={"height": 64, "width": 64}
-    )
+    processor = hf.CLIPImageProcessor(**_cropped(64, 64))
     model = hf.CLIPForImageClassification(config)
-    return Family("image-classification", model, processor, photo())
+    return _family(model, processor)
 
 
 def segformer() -> Family:
@@ -200,7 +192,7 @@ def segformer() -> Family:
     )
     processor = hf.SegformerImageProcessor(size={"height": 32, "width": 48})
     model = hf.SegformerForImageClassification(config)
-    return Family("image-classification", model, processor, photo())
+    return _family(model, processor)
 
 
 def beit() -> Family:
@@ -212,14 +204,14 @@ def beit() -> Family:
         patch_size=8,
         use_absolute_position_embeddings=True,
     )
-    return Family("image-classification", hf.BeitForImageClassification(config), _beit(), photo())
+    return _family(hf.BeitForImageClassification(config), _beit())
 
 
 def data2vec_vision() -> Family:
     """Data2Vec: the same."""
     config = hf.Data2VecVisionConfig(**transformer(), **with_labels(), image_size=32, patch_size=8)
     model = hf.Data2VecVisionForImageClassification(config)
-    return Family("image-classification", model, _beit(), photo())
+    return _family(model, _beit())
 
 
 def dinov2() -> Family:
@@ -233,11 +225,9 @@ def dinov2() -> Family:
         image_size=42,
         patch_size=7,
     )
-    processor = hf.BitImageProcessor(
-        size={"shortest_edge": 33}, crop_size={"height": 28, "width": 28}
-    )
+    processor = hf.BitImageProcessor(**_cropped(33, 28))
     model = hf.Dinov2ForImageClassification(config)
-    return Family("image-classification", model, processor, photo())
+    return _family(model, processor)
 
 
 def mobilevit() -> Family:
@@ -251,12 +241,10 @@ def mobilevit() -> Family:
         mlp_ratio=1.0,
         expand_ratio=1.0,
     )
-    processor = hf.MobileViTImageProcessor(
-        size={"shortest_edge": 36}, crop_size={"height": 32, "width": 32}
-    )
+    processor = hf.MobileViTImageProcessor(**_cropped(36, 32))
     model = hf.MobileViTForImageClassification(config)
     model.mobilevit.encoder.layer = model.mobilevit.encoder.layer[:3]  # of 5
-    return Family("image-classification", model, processor, photo(), louder=("conv", 1.4))
+    return _family(model, processor, louder=("conv", 1.4))
 
 
 def levit() -> Family:
@@ -271,12 +259,10 @@ def levit() -> Family:
         mlp_ratio=[1, 1, 1],
         attention_ratio=[1, 1, 1],
     )
-    processor = hf.LevitImageProcessor(
-        size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}
-    )
+    processor = hf.LevitImageProcessor(**_cropped(32, 32))
     model = hf.LevitForImageClassificationWithTeacher(config)
     model.levit.encoder.stages = model.levit.encoder.stages[:2]  # of 3
-    return Family("image-classification", model, processor, photo())
+    return _family(model, processor)
 
 
 def poolformer() -> Family:
@@ -284,11 +270,22 @@ def poolformer() -> Family:
     config = hf.PoolFormerConfig(
         **with_labels(), hidden_sizes=[8, 8, 12, 16], depths=[1, 1, 1, 1], mlp_ratio=1.5
     )
-    processor = hf.PoolFormerImageProcessor(
-        size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}
-    )
+    processor = hf.PoolFormerImageProcessor(**_cropped(32, 32))
     model = hf.PoolFormerForImageClassification(config)
-    return Family("image-classification", model, processor, photo())
+    return _family(model, processor)
+
+
+def _family(model: Any, processor: Any, louder: tuple[str, float] | None = None) -> Family:
+    return Family("image-classification", model, processor, photo(), louder=louder)
+
+
+def _square(side: int) -> dict[str, int]:
+    return {"height": side, "width": side}
+
+
+def _cropped(edge: int, side: int) -> dict[str, Any]:
+    """The shorter edge resized, and a square cut out."""
+    return {"size": {"shortest_edge": edge}, "crop_size": _square(side)}
 
 
 def _towers() -> tuple[dict[str, Any], dict[str, Any]]:
@@ -310,7 +307,7 @@ def _windows() -> dict[str, Any]:
 
 def _vit() -> Any:
     return hf.ViTImageProcessor(
-        size={"height": 32, "width": 32},
+        size=_square(32),
         resample=3,
         image_mean=IMAGENET_DEFAULT_MEAN,
         image_std=IMAGENET_DEFAULT_STD,
@@ -318,9 +315,7 @@ def _vit() -> Any:
 
 
 def _beit() -> Any:
-    return hf.BeitImageProcessor(
-        size={"height": 36, "width": 36}, crop_size={"height": 32, "width": 32}
-    )
+    return hf.BeitImageProcessor(size=_square(36), crop_size=_square(32))
 
 
 def _tell_optimum(model_type: str) -> None:
