@@ -1,12 +1,25 @@
 """config.yaml: the file in the repository, and files that are wrong."""
 
 import os
+import re
 import threading
 from pathlib import Path
 
 import pytest
 
-from earlet.config import ListenConfig, read_config
+from earlet.config import (
+    Append,
+    ConfirmConfig,
+    LabelConfig,
+    ListenConfig,
+    Post,
+    Publish,
+    RecordConfig,
+    Run,
+    Send,
+    WakeConfig,
+    read_config,
+)
 from earlet.errors import ConfigError
 
 ROOT = Path(__file__).parents[1]
@@ -17,10 +30,27 @@ def test_the_file_in_the_repository_says_what_happens_without_it() -> None:
 
 
 def test_what_it_shows_commented_out_can_be_used(tmp_path: Path) -> None:
+    # Each example stands below its key, indented behind the #.
     text = (ROOT / "config.yaml").read_text()
+    text = re.sub(r"^(\w+): \S+(?=\n#   )", r"\1:", text, flags=re.MULTILINE)
     path = tmp_path / "config.yaml"
-    path.write_text(text.replace("thresholds: {}\n#   go", "thresholds:\n    go"))
-    assert read_config(path) == ListenConfig(thresholds={"go": 0.95})
+    path.write_text(re.sub(r"^#   ", "    ", text, flags=re.MULTILINE))
+    config = read_config(path)
+    assert config.commands[0] == "lights on"
+    assert config.slots == {"room": ("kitchen", "living room")}
+    assert config.wake == WakeConfig(labels=("go",), then="commands")
+    assert config.confirm == ConfirmConfig(score=-8)
+    assert [type(action) for action in config.actions] == [Run, Post, Publish, Append, Send, Append]
+    assert config.mqtt is not None
+    assert config.mqtt.discovery_prefix == "homeassistant"
+    assert config.record == RecordConfig(folder="/var/lib/earlet/recordings")
+
+
+def test_a_label_without_an_entry_has_that_of_all_others() -> None:
+    own, others = LabelConfig(threshold=0.5), LabelConfig(threshold=0.9)
+    config = ListenConfig(labels={"go": own, "*": others})
+    assert (config.label("go"), config.label("left")) == (own, others)
+    assert ListenConfig(labels={"go": own}).label("left") == LabelConfig()
 
 
 @pytest.mark.parametrize(
@@ -38,15 +68,44 @@ def test_a_device_is_a_number_or_a_name(
     ("text", "expected"),
     [
         ("", "expected a mapping of keys to values, got nothing"),
-        ("tresholds: {}", "unknown key 'tresholds'; did you mean 'thresholds'?"),
+        ("lables: {}", r"unknown key 'lables'; did you mean 'labels'\? \(line 1\)"),
         ("threads: two", r"\.threads: expected a whole number, got 'two'"),
         ("threads: true", r"\.threads: expected a whole number, got True"),
         ("bundle: 3", r"\.bundle: expected a string, got 3"),
         ("source: [mic]", r"\.source: expected a string, got \['mic'\]"),
         ("device: 1.5", r"\.device: expected a string, got 1.5"),
-        ("thresholds: 0.5", r"\.thresholds: expected a mapping, got 0.5"),
-        ("thresholds: {go: high}", r"\.thresholds\.go: expected a number, got 'high'"),
-        ("thresholds: {go: 1e999}", r"\.thresholds\.go: expected a finite number, got inf"),
+        ("labels: 0.5", r"\.labels: expected a mapping, got 0.5"),
+        ("labels: {go: 0.5}", r"\.labels\.go: expected a mapping, got 0.5"),
+        (
+            "labels:\n  go:\n    threshold: high",
+            r"\.labels\.go\.threshold: expected a number, got 'high' \(line 3\)",
+        ),
+        ("labels: {go: {threshold: 1e999}}", "threshold: expected a finite number, got inf"),
+        (
+            "threads: 1\nlabels: {go: {threshold: 2}}",
+            r"threshold: expected above 0 and at most 1, got 2 \(line 2\)",
+        ),
+        ("labels: {go: {refractory_ms: -1}}", "refractory_ms: expected 0 to 600000, got -1"),
+        (
+            "labels: {go: {actions: [{rum: [a]}]}}",
+            r"\[0\]: expected one of the keys run, post, publish, append, send, got \['rum'\]",
+        ),
+        ("speech: [{run: [a], post: 'http://b'}]", r"expected one of the keys .* got \['run', 'p"),
+        ("speech: [{run: []}]", "run: expected a program and its arguments, got an empty list"),
+        ("speech: [{run: aplay x.wav}]", "run: expected a list, got 'aplay x.wav'"),
+        ("speech: [{run: [a], timeout: 3}]", "unknown key 'timeout'; did you mean 'timeout_s'"),
+        ("speech: [{run: [a], timeout_s: 0}]", "timeout_s: expected 0.1 to 3600, got 0"),
+        ("speech: [{post: ftp://a}]", "post: expected an http:// or https:// address, got 'ftp"),
+        ("speech: [{send: a}]", "send: expected tcp://HOST:PORT or unix:PATH, got 'a'"),
+        ("speech: [{publish: a}]", "publish needs a broker: the key mqtt is missing"),
+        ("mqtt: {host: a, port: 0}", "port: expected 1 to 65535, got 0"),
+        ("confirm: on", "confirm: expected one of auto, off, got 'on'"),
+        ("confirm: {score: low}", r"confirm\.score: expected a number, got 'low'"),
+        ("wake: {labels: []}", "labels: expected one or more, got an empty list"),
+        ("wake: {labels: [go], then: commands}", "wake.then is commands, and no commands are the"),
+        ("budget: 2", "budget: expected 0.001 to 1, got 2"),
+        ("channel: -1", "channel: expected 0 to 127, got -1"),
+        ("record: {folder: a, max_mb: 0}", "max_mb: expected 1 to 1e"),
         ("bundle: a\nbundle: b", "line 2: .*the key 'bundle' is there twice"),
     ],
 )

@@ -13,6 +13,7 @@ PACKAGE = Path(earlet.__file__).parent
 LAYERS = [  # from the top: a module imports from its own layer or from below
     ["__main__"],
     ["cli"],
+    ["service", "tuning"],
     ["jobs"],
     ["__init__"],
     ["verify"],

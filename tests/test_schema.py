@@ -226,3 +226,49 @@ def test_a_number_that_may_be_left_out_is_finite_too() -> None:
     assert schema.convert(float | None, 2, "x", InputError) == 2.0
     with pytest.raises(InputError, match="x: expected a finite number, got nan"):
         schema.convert(float | None, float("nan"), "x", InputError)
+
+
+def test_an_error_names_the_line_of_the_innermost_key() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Inner:
+        size: int
+
+    @dataclass(frozen=True, kw_only=True)
+    class Outer:
+        inner: Inner
+        named: Mapping[str, Inner] = field(default_factory=dict)
+
+    def message(text: str) -> str:
+        with pytest.raises(ConfigError) as caught:
+            schema.read(Outer, load(text), "x.yaml", ConfigError)
+        return str(caught.value)
+
+    wrong = "expected a whole number, got 'big'"
+    assert message("inner:\n\n  size: big") == f"x.yaml.inner.size: {wrong} (line 3)"
+    named = "inner: {size: 1}\nnamed:\n  a: {size: 1}\n  b:\n    size: big"
+    assert message(named) == f"x.yaml.named.b.size: {wrong} (line 5)"
+    assert message("inner:\n  siez: 1").endswith("did you mean 'size'? (line 2)")
+    assert message("inner: {}") == "x.yaml.inner: the key 'size' is missing (line 1)"
+    assert message("named: {}") == "x.yaml: the key 'inner' is missing"
+
+
+def test_of_several_kinds_of_section_the_key_says_which() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Call:
+        call: str
+
+    @dataclass(frozen=True, kw_only=True)
+    class Write:
+        write: str
+        loud: bool = False
+
+    def convert(value: object) -> Any:
+        return schema.convert(Call | Write, value, "action", InputError)
+
+    assert convert({"call": "home"}) == Call(call="home")
+    assert convert({"loud": True, "write": "home"}) == Write(write="home", loud=True)
+    for wrong in ({}, {"loud": True}, {"call": "a", "write": "b"}):
+        with pytest.raises(InputError, match="action: expected one of the keys call, write, got"):
+            convert(wrong)
+    with pytest.raises(InputError, match="action: expected a mapping, got 'home'"):
+        convert("home")

@@ -3,20 +3,201 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from earlet import schema
-from earlet.errors import ConfigError
+from earlet.errors import ConfigError, InputError
+
+ANY_LABEL = "*"  # in `labels`: what holds for every label that has no entry of its own
+MAX_TIMEOUT_S = 3600.0
+MAX_REFRACTORY_MS = 600_000
+MAX_COMMANDS = 1000  # typed ones; each is scored with every utterance
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """Start a program."""
+
+    run: tuple[str, ...]  # the program and its arguments: no shell reads them
+    timeout_s: float = 10.0  # after which it is ended
+    parallel: bool = False  # else it waits until the one before has ended
+
+    def __post_init__(self) -> None:
+        if not self.run or not self.run[0]:
+            raise InputError("run: expected a program and its arguments, got an empty list")
+        _within("timeout_s", self.timeout_s, 0.1, MAX_TIMEOUT_S)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Post:
+    """Send the event as the JSON body of an HTTP POST."""
+
+    post: str  # URL
+    headers: Mapping[str, str] = field(default_factory=dict)
+    timeout_s: float = 10.0
+
+    def __post_init__(self) -> None:
+        if not self.post.startswith(("http://", "https://")):
+            raise InputError(f"post: expected an http:// or https:// address, got {self.post!r}")
+        _within("timeout_s", self.timeout_s, 0.1, MAX_TIMEOUT_S)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Publish:
+    """Publish the event over MQTT; the broker is that of `mqtt`."""
+
+    publish: str  # topic
+    retain: bool = False
+    qos: Literal[0, 1, 2] = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Append:
+    """Append the event as a line of JSON to a file."""
+
+    append: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Send:
+    """Send the event as a line of JSON to a socket."""
+
+    send: str  # tcp://HOST:PORT or unix:PATH
+    timeout_s: float = 10.0
+
+    def __post_init__(self) -> None:
+        if not self.send.startswith(("tcp://", "unix:")):
+            raise InputError(f"send: expected tcp://HOST:PORT or unix:PATH, got {self.send!r}")
+        _within("timeout_s", self.timeout_s, 0.1, MAX_TIMEOUT_S)
+
+
+Action = Run | Post | Publish | Append | Send
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelConfig:
+    """What holds for one label; None is the bundle's own."""
+
+    threshold: float | None = None  # posterior of a spotter, confidence of a typed command
+    refractory_ms: int | None = None  # after it was heard, nothing is
+    actions: tuple[Action, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.threshold is not None and not 0 < self.threshold <= 1:
+            raise InputError(f"threshold: expected above 0 and at most 1, got {self.threshold:g}")
+        if self.refractory_ms is not None:
+            _within("refractory_ms", self.refractory_ms, 0, MAX_REFRACTORY_MS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateConfig:
+    """What must be heard before the spotter is woken."""
+
+    energy: bool = True  # something louder than the room
+    vad: bool = False  # a voice
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfirmConfig:
+    """The second stage: a speech recogniser is asked whether the word was said."""
+
+    bundle: str = "moonshine-tiny-en"
+    score: float | None = None  # the least that confirms; None is the spotter bundle's own
+
+
+@dataclass(frozen=True, kw_only=True)
+class WakeConfig:
+    """What a label of the spotter wakes: the next utterance is listened to."""
+
+    labels: tuple[str, ...]
+    then: Literal["commands", "speech"] = "speech"
+    within_s: float = 5.0  # it begins so soon, or never
+
+    def __post_init__(self) -> None:
+        if not self.labels:
+            raise InputError("labels: expected one or more, got an empty list")
+        _within("within_s", self.within_s, 0.5, 60)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MqttConfig:
+    """The broker of all `publish` actions."""
+
+    host: str
+    port: int = 1883
+    username: str | None = None
+    password_file: str | None = None
+    tls: bool = False
+    client_id: str = "earlet"
+    status_topic: str = "earlet/status"  # online, deaf or offline: retained, the last will
+    discovery_prefix: str | None = None  # of Home Assistant: homeassistant; None announces nothing
+
+    def __post_init__(self) -> None:
+        _within("port", self.port, 1, 65_535)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordConfig:
+    """What is kept of detections and near misses, so that they can be explained."""
+
+    folder: str
+    max_mb: float = 100.0  # of all recordings; the oldest are deleted
+    near_miss: float = 0.5  # share of its threshold that a label must reach to be kept
+    before_s: float = 3.0
+    after_s: float = 1.0
+
+    def __post_init__(self) -> None:
+        _within("max_mb", self.max_mb, 1, 1_000_000)
+        _within("near_miss", self.near_miss, 0, 1)
+        _within("before_s", self.before_s, 2, 30)
+        _within("after_s", self.after_s, 0, 30)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ListenConfig:
     """The keys of config.yaml; the file in the repository explains each."""
 
-    bundle: str = "commands-en"
+    bundle: str | None = None  # None: commands-en, or the recogniser where commands are typed
     source: str = "mic"
     device: int | str | None = None
+    channel: int | None = None  # from 0; None mixes all
     threads: int = 1
-    thresholds: Mapping[str, float] = field(default_factory=dict)
+    commands: tuple[str, ...] = ()
+    slots: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    recogniser: str = "moonshine-tiny-en"  # of typed commands, and of what follows a wake word
+    gate: GateConfig = field(default_factory=GateConfig)
+    confirm: ConfirmConfig | Literal["auto", "off"] = "auto"  # auto: where its bundle is there
+    wake: WakeConfig | None = None
+    smoothing: int | None = None  # posteriors averaged; None is the bundle's own
+    budget: float | None = None  # share of one core that listening keeps to
+    labels: Mapping[str, LabelConfig] = field(default_factory=dict)
+    speech: tuple[Action, ...] = ()  # what is done with each transcript
+    mqtt: MqttConfig | None = None
+    queue: str | None = None  # folder in which failed actions wait; None: memory alone
+    record: RecordConfig | None = None
+    metrics: str | None = None  # file for a collector of Prometheus
+
+    def __post_init__(self) -> None:
+        if self.channel is not None:
+            _within("channel", self.channel, 0, 127)
+        if len(self.commands) > MAX_COMMANDS:
+            raise InputError(f"commands: expected at most {MAX_COMMANDS}, got {len(self.commands)}")
+        if self.budget is not None:
+            _within("budget", self.budget, 0.001, 1)
+        if self.wake and self.wake.then == "commands" and not self.commands:
+            raise InputError("wake.then is commands, and no commands are there")
+        if self.mqtt is None and any(isinstance(action, Publish) for action in self.actions):
+            raise InputError("publish needs a broker: the key mqtt is missing")
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """Of all labels, and of transcripts."""
+        labelled = (action for label in self.labels.values() for action in label.actions)
+        return (*labelled, *self.speech)
+
+    def label(self, name: str) -> LabelConfig:
+        """What holds for a label: its own entry, else that of ANY_LABEL, else nothing special."""
+        return self.labels.get(name) or self.labels.get(ANY_LABEL) or LabelConfig()
 
 
 def read_config(path: str | Path) -> ListenConfig:
@@ -38,3 +219,8 @@ def read_config(path: str | Path) -> ListenConfig:
         raise ConfigError(f"{path}: cannot be read: {problem}") from None
     document = schema.load_yaml(text, str(path), ConfigError)
     return schema.read(ListenConfig, document, str(path), ConfigError)
+
+
+def _within(name: str, value: float, least: float, most: float) -> None:
+    if not least <= value <= most:
+        raise InputError(f"{name}: expected {least:g} to {most:g}, got {value:g}")

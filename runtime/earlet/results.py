@@ -7,7 +7,7 @@ The JSON is that of the Hugging Face Inference API: `label` and `score`; `text` 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 Timestamp = tuple[float, float]  # start and end, seconds
 
@@ -120,18 +120,86 @@ class Segment:
 
 @dataclass(frozen=True)
 class Detection:
-    """A command heard in a stream. Times count from the stream's first sample."""
+    """A command heard in a stream. Times count from the stream's first sample, lost ones too."""
 
-    label: str
-    score: float
+    label: str  # of a spotter, or a typed command as it was typed
+    score: float  # smoothed posterior, or the confidence in a typed command: 0..1
     start_s: float
     end_s: float
+    confirmation: float | None = None  # what the second stage said: a ratio of log-probabilities
+    text: str | None = None  # of a typed command with alternatives: what was said of them
+    slots: Mapping[str, str] = field(default_factory=dict, hash=False)  # and what stood in braces
 
     def to_json(self) -> dict[str, object]:
-        """`{"label": ..., "score": ..., "start_s": ..., "end_s": ...}`."""
-        return {
+        """`{"label": ..., "score": ..., "start_s": ..., "end_s": ...}`, and what else is known."""
+        known: dict[str, object] = {
             "label": self.label,
             "score": self.score,
             "start_s": self.start_s,
             "end_s": self.end_s,
+        }
+        if self.confirmation is not None:
+            known["confirmation"] = self.confirmation
+        if self.text is not None:
+            known |= {"text": self.text, "slots": dict(self.slots)}
+        return known
+
+
+RejectionReason = Literal["below threshold", "refractory", "not confirmed", "not a command"]
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """What came near to a detection, and why it is none: for those who ask why nothing happened."""
+
+    label: str  # the nearest; "" where an utterance is near to no typed command
+    score: float
+    start_s: float
+    end_s: float
+    reason: RejectionReason
+    confirmation: float | None = None  # where the second stage was asked
+
+    def to_json(self) -> dict[str, object]:
+        """`{"rejected": label, "score": ..., "start_s": ..., "end_s": ..., "reason": ...}`."""
+        known: dict[str, object] = {
+            "rejected": self.label,
+            "score": self.score,
+            "start_s": self.start_s,
+            "end_s": self.end_s,
+            "reason": self.reason,
+        }
+        if self.confirmation is not None:
+            known["confirmation"] = self.confirmation
+        return known
+
+
+@dataclass(frozen=True)
+class Deaf:
+    """Sound has stopped to come in; what follows, once it comes again, is a `Gap`."""
+
+    at_s: float  # in the stream
+    reason: str
+
+    def to_json(self) -> dict[str, object]:
+        """`{"state": "deaf", "at_s": ..., "reason": ...}`."""
+        return {"state": "deaf", "at_s": self.at_s, "reason": self.reason}
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Sound that was lost. What is heard after it has nothing to do with what was before."""
+
+    at_s: float  # where in the stream it begins
+    n_samples: int  # lost, at the stream's rate: estimated where the device cannot tell
+    sample_rate: int  # Hz
+    reason: str
+
+    def to_json(self) -> dict[str, object]:
+        """`{"state": "listening", "at_s": ..., "lost_samples": ..., "lost_s": ..., ...}`."""
+        return {
+            "state": "listening",
+            "at_s": self.at_s,
+            "lost_samples": self.n_samples,
+            "lost_s": round(self.n_samples / self.sample_rate, 6),
+            "reason": self.reason,
         }

@@ -12,7 +12,8 @@ import math
 import re
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import yaml
@@ -21,7 +22,16 @@ from earlet.errors import EarletError
 
 T = TypeVar("T")
 MAX_BYTES = 200_000  # a manifest is a few kilobytes; so many take two seconds to read
+_LINE = re.compile(r" \(line \d+\)$")
 LIKENESS = 0.5  # difflib's ratio from which a key is taken for a misspelt one: two letters of six
+
+
+class _Section(dict[Hashable, Any]):
+    """A mapping that knows in which line each key stands."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: dict[str, int] = {}
 
 
 class _Loader(yaml.SafeLoader):
@@ -37,9 +47,9 @@ class _Loader(yaml.SafeLoader):
             )
         return super().compose_node(parent, index)
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> _Section:
         """Keys are strings as they are written, so that the label `1` needs no quotes."""
-        mapping: dict[str, Any] = {}
+        mapping = _Section()
         for key_node, value_node in node.value:
             key = key_node.value
             if not isinstance(key, str):
@@ -50,14 +60,23 @@ class _Loader(yaml.SafeLoader):
                 raise yaml.constructor.ConstructorError(
                     None, None, f"the key {_shown(key)} is there twice", key_node.start_mark
                 )
+            mapping.lines[key] = key_node.start_mark.line + 1
             mapping[key] = self.construct_object(value_node, deep=deep)
         return mapping
+
+    def construct_section(self, node: yaml.MappingNode) -> Iterator[_Section]:
+        """In two steps, so that the parser may go on within it."""
+        section = _Section()
+        yield section
+        section.update(mapping := self.construct_mapping(node))
+        section.lines = mapping.lines
 
     def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
         """Decimal, also where it begins with 0 (YAML 1.1: octal)."""
         return int(node.value)
 
 
+_Loader.add_constructor("tag:yaml.org,2002:map", _Loader.construct_section)
 _Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
 # YAML 1.2 core schema, https://yaml.org/spec/1.2.2/#1032-tag-resolution
 for _tag, _pattern, _first in (
@@ -107,11 +126,13 @@ def read(cls: type[T], section: object, where: str, error: type[EarletError]) ->
     fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
     for key in section:
         if key not in fields:
-            raise error(f"{where}: unknown key {_shown(key)}{nearest(str(key), fields)}")
+            with _line_of(section, key, error):
+                raise error(f"{where}: unknown key {_shown(key)}{nearest(str(key), fields)}")
     values: dict[str, Any] = {}
     for name, field in fields.items():
         if name in section:
-            values[name] = convert(hints[name], section[name], f"{where}.{name}", error)
+            with _line_of(section, name, error):
+                values[name] = convert(hints[name], section[name], f"{where}.{name}", error)
         elif field.default is field.default_factory is dataclasses.MISSING:
             raise error(f"{where}: the key {name!r} is missing")
     try:
@@ -139,11 +160,7 @@ def convert(hint: Any, value: object, where: str, error: type[EarletError]) -> A
         expected = ", ".join(str(choice) for choice in get_args(hint))
         raise error(f"{where}: expected one of {expected}, got {_shown(value)}")
     if origin in (Union, types.UnionType):
-        if type(value) in get_args(hint):
-            return convert(type(value), value, where, error)
-        # The last of the others is the one that messages ask for.
-        inner = [arg for arg in get_args(hint) if arg is not type(None)]
-        return convert(inner[-1], value, where, error)
+        return convert(_member(get_args(hint), value, where, error), value, where, error)
     if origin is tuple:
         if not isinstance(value, list | tuple):
             raise error(f"{where}: expected a list, got {_shown(value)}")
@@ -152,11 +169,48 @@ def convert(hint: Any, value: object, where: str, error: type[EarletError]) -> A
     if origin is not None and issubclass(origin, Mapping):
         if not isinstance(value, Mapping):
             raise error(f"{where}: expected a mapping, got {_shown(value)}")
-        item = get_args(hint)[1]
-        return {str(k): convert(item, v, f"{where}.{k}", error) for k, v in value.items()}
+        return _mapping(get_args(hint)[1], value, where, error)
     if hint is object:
         return value
     return _scalar(hint, value, where, error)
+
+
+def _member(hints: tuple[Any, ...], value: object, where: str, error: type[EarletError]) -> Any:
+    """Which of a union's types a value is to be; the last where that does not show.
+
+    Of several dataclasses it is the one whose first field is among the keys.
+    """
+    if type(value) in hints:
+        return type(value)
+    sections = [hint for hint in hints if dataclasses.is_dataclass(hint)]
+    if isinstance(value, Mapping) and len(sections) > 1:
+        first = {dataclasses.fields(hint)[0].name: hint for hint in sections}
+        found = [key for key in first if key in value]
+        if len(found) != 1:
+            raise error(f"{where}: expected one of the keys {', '.join(first)}, got {[*value]}")
+        return first[found[0]]
+    if isinstance(value, Mapping) and sections:
+        return sections[0]
+    return [hint for hint in hints if hint is not type(None)][-1]
+
+
+def _mapping(item: Any, section: Mapping[str, object], where: str, error: type[EarletError]) -> Any:
+    values = {}
+    for key, value in section.items():
+        with _line_of(section, key, error):
+            values[str(key)] = convert(item, value, f"{where}.{key}", error)
+    return values
+
+
+@contextmanager
+def _line_of(section: Mapping[str, object], key: str, error: type[EarletError]) -> Iterator[None]:
+    """An error within names the line of the key, unless it names one already."""
+    try:
+        yield
+    except error as problem:
+        if not isinstance(section, _Section) or _LINE.search(str(problem)):
+            raise
+        raise error(f"{problem} (line {section.lines[key]})") from None
 
 
 def _scalar(hint: Any, value: object, where: str, error: type[EarletError]) -> Any:

@@ -185,7 +185,7 @@ def test_thresholds_of_the_configuration_are_used(
     call: Call, recordings: Path, tmp_path: Path
 ) -> None:
     config = tmp_path / "config.yaml"
-    config.write_text("thresholds: {go: 1, left: 1}\n")
+    config.write_text("labels: {go: {threshold: 1}, left: {threshold: 1}}\n")
     argv = ["listen", "--json", "--source", str(recordings / "commands.flac")]
     labels = [json.loads(line)["label"] for line in call(*argv)[1].splitlines()]
     fewer = call(*argv, "--config", str(config))[1]
@@ -198,10 +198,9 @@ def test_thresholds_of_the_configuration_are_used(
     ("text", "expected"),
     [
         ("bundel: vad", "unknown key 'bundel'; did you mean 'bundle'?"),
-        ("thresholds: {gone: 0.5}", "thresholds: 'gone' is not a label (down, eight, "),
-        ("thresholds: {go: 2}", "thresholds.go: expected above 0 and at most 1, got 2"),
+        ("labels: {gone: {threshold: 0.5}}", "'gone' is not a label (down, eight, "),
         ("threads: 0", "threads: expected 1 to 256, got 0"),
-        ("bundle: vad\nthresholds: {go: 0.5}", "thresholds: vad has no labels that could have any"),
+        ("bundle: vad\nlabels: {go: {}}", "labels: vad has no labels that could have any"),
     ],
 )
 def test_a_wrong_configuration_is_one_line(

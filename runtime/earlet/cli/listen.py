@@ -54,9 +54,10 @@ def add_to(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Listen until the source ends."""
     config = _config(arguments)
-    task = open_bundle(load(config.bundle), config.threads)
+    bundle = config.bundle or "commands-en"
+    task = open_bundle(load(bundle), config.threads)
     if not listens(task):
-        raise InputError(f"{config.bundle}: is for {task.bundle.manifest.task}, not for sound")
+        raise InputError(f"{bundle}: is for {task.bundle.manifest.task}, not for sound")
     listen = _listener(task, config, arguments)
     with _source(config, task.sample_rate) as chunks:
         if config.source == "mic":
@@ -113,10 +114,11 @@ def _listener(
     if arguments.partials and not _transcribes(task):
         raise InputError(f"--partials: {config.bundle} does not transcribe")
     if isinstance(task, AudioClassification):
-        spotter = task.spotter({**task.config.thresholds, **config.thresholds})
+        asked = {name: own.threshold for name, own in config.labels.items() if own.threshold}
+        spotter = task.spotter({**task.config.thresholds, **asked})
         return lambda chunks: (event for chunk in chunks for event in spotter.push(chunk))
-    if config.thresholds:
-        raise ConfigError(f"thresholds: {config.bundle} has no labels that could have any")
+    if config.labels:
+        raise ConfigError(f"labels: {config.bundle} has no labels that could have any")
     if _transcribes(task) and arguments.partials and (arguments.json or sys.stdout.isatty()):
         return partial(task.listen, partials=True)
     return task.listen
