@@ -29,6 +29,12 @@ def golden() -> Path:
 
 
 @pytest.fixture(scope="session")
+def recordings() -> Path:
+    """Recordings with what is said in them; tests/recordings/README.md."""
+    return ROOT / "tests" / "recordings"
+
+
+@pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of public data sets that is not part of the repository."""
     path = Path(os.environ.get("EARLET_DATA", ROOT.parent / "shared" / "data"))

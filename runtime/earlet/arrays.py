@@ -15,6 +15,9 @@ FloatArray = npt.NDArray[np.float32]
 Float64Array = npt.NDArray[np.float64]
 ByteArray = npt.NDArray[np.uint8]
 AnyArray = npt.NDArray[Any]
+# All that a state machine knows between two pushes, as plain data: numbers, texts, None, arrays,
+# and lists and dicts of these. A machine of the same configuration goes on from it to the bit.
+Snapshot = dict[str, Any]
 
 INT16_SCALE = np.float32(1 / 32768)  # int16 full scale to -1..1
 INT32_SCALE = np.float32(1 / 2147483648)  # int32 full scale to -1..1

@@ -1,13 +1,13 @@
 """What earlet answers with. Each result compares, prints, and turns into the JSON of the task.
 
 The JSON is that of the Hugging Face Inference API: `label` and `score`; `text` and `chunks` with
-`timestamp`. `Partial`, `Match`, `Detection` and `Segment` have no counterpart there.
+`timestamp`. What a stream gives rise to but `Chunk`, and `Match`, have no counterpart there.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeVar
 
 Timestamp = tuple[float, float]  # start and end, seconds
 
@@ -126,7 +126,7 @@ class Detection:
     score: float  # smoothed posterior, or the confidence in a typed command: 0..1
     start_s: float
     end_s: float
-    confirmation: float | None = None  # what the second stage said: a ratio of log-probabilities
+    confirmation: float | None = None  # of the second stage: a difference of log-probabilities
     text: str | None = None  # of a typed command with alternatives: what was said of them
     slots: Mapping[str, str] = field(default_factory=dict, hash=False)  # and what stood in braces
 
@@ -203,3 +203,20 @@ class Gap:
             "lost_s": round(self.n_samples / self.sample_rate, 6),
             "reason": self.reason,
         }
+
+
+Event = Detection | Rejection | Chunk | Partial | Segment  # what listening gives rise to
+Heard = TypeVar("Heard", bound=Event)
+
+
+def shifted(event: Heard, by_s: float) -> Heard:
+    """The event, by so many seconds later."""
+    if isinstance(event, Chunk | Partial):
+        start_s, end_s = event.timestamp
+        return replace(event, timestamp=(_later(start_s, by_s), _later(end_s, by_s)))
+    start_s, end_s = _later(event.start_s, by_s), _later(event.end_s, by_s)
+    return replace(event, start_s=start_s, end_s=end_s)
+
+
+def _later(time_s: float, by_s: float) -> float:
+    return round(time_s + by_s, 6) if by_s else time_s

@@ -104,12 +104,6 @@ def clip(golden: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def recordings() -> Path:
-    """Recordings with what is said in them; tests/recordings/README.md."""
-    return Path(__file__).parents[1] / "recordings"
-
-
-@pytest.fixture(scope="session")
 def imported(golden: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """`imported("vit")`: a tiny bundle; transformers' answers with its network are in
     tests/golden/huggingface."""

@@ -151,6 +151,19 @@ def test_any_chunking_gives_the_same(cuts: list[int]) -> None:
     assert same(events(Listener(), SPEECH, cuts), events(Listener(), SPEECH))
 
 
+@settings(max_examples=20)
+@given(st.lists(st.integers(0, len(SPEECH)), min_size=1, max_size=6).map(sorted))
+def test_a_fresh_transcriber_goes_on_from_a_snapshot(cuts: list[int]) -> None:
+    found: list[Partial | Final] = []
+    transcriber = live(Listener())
+    for part in np.split(SPEECH, cuts):
+        snapshot, transcriber = transcriber.snapshot(), live(Listener())
+        transcriber.push(said(0, 31, 32, 33))
+        transcriber.restore(snapshot)
+        found += transcriber.push(part)
+    assert same([*found, *transcriber.flush()], events(Listener(), SPEECH))
+
+
 def same(one: Sequence[Partial | Final], other: Sequence[Partial | Final]) -> bool:
     """But for the samples, which an array does not compare."""
 

@@ -1,6 +1,7 @@
 """The spotter's state machines: events that do not depend on how the stream was cut."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,8 +11,9 @@ from hypothesis import strategies as st
 from earlet.arrays import FloatArray
 from earlet.errors import InputError
 from earlet.features.fbank import Fbank, FbankConfig
-from earlet.results import Detection
-from earlet.streaming.spotter import PosteriorStream, Spotter, SpotterConfig, Trigger
+from earlet.results import Detection, Rejection
+from earlet.streaming.cascade import Spotter
+from earlet.streaming.spotter import PosteriorStream, SpotterConfig, Trigger
 
 LABELS = ("go", "stop", "none")
 FBANK = Fbank(FbankConfig(n_mels=20, win_length=480, hop_length=320, f_max=7600.0, window="hann"))
@@ -37,8 +39,8 @@ def noise(seconds: float) -> FloatArray:
     return (generator.normal(size=len(level)) * level).astype(np.float32)
 
 
-def run(waveform: FloatArray, cuts: Sequence[int]) -> list[Detection]:
-    spotter = Spotter(CONFIG, LABELS, FBANK, network)
+def run(waveform: FloatArray, cuts: Sequence[int]) -> list[Detection | Rejection]:
+    spotter = Spotter(CONFIG, LABELS, PosteriorStream(CONFIG, FBANK, network))
     return [event for part in np.split(waveform, cuts) for event in spotter.push(part)]
 
 
@@ -59,7 +61,7 @@ def test_fixed_chunks_give_the_same_events_to_the_bit(chunk: int) -> None:
 
 def test_a_reset_spotter_hears_as_a_fresh_one() -> None:
     waveform = noise(2.0)
-    spotter = Spotter(CONFIG, LABELS, FBANK, network)
+    spotter = Spotter(CONFIG, LABELS, PosteriorStream(CONFIG, FBANK, network))
     first = spotter.push(waveform)
     spotter.reset()
     assert spotter.push(waveform) == first == run(waveform, [])
@@ -100,6 +102,18 @@ def test_an_event_has_the_smoothed_score_and_the_times_of_its_hop() -> None:
     assert event.score == pytest.approx(0.8)
     assert event.end_s == pytest.approx(22 * 0.04)
     assert event.start_s == pytest.approx(22 * 0.04 - 0.5)
+
+
+def test_nothing_is_known_until_there_are_enough_posteriors_again() -> None:
+    trigger = Trigger(replace(CONFIG, smoothing=4), LABELS, hop_s=0.04)
+    trigger.stride = 4  # one posterior in the time that is smoothed over
+    assert trigger.push(posterior(0.9, 0.0), 4) is not None
+    trigger.stride = 1  # four
+    for _ in range(2):
+        assert trigger.push(posterior(0.9, 0.0)) is None
+        assert np.isnan(trigger.smoothed).all()
+    trigger.push(posterior(0.9, 0.0))
+    np.testing.assert_allclose(trigger.smoothed, [0.9, 0.0], rtol=1e-6)
 
 
 def test_one_loud_hop_alone_is_not_enough() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from earlet.arrays import FloatArray
 from earlet.errors import InputError
 from earlet.streaming.endpointer import Endpointer, Span
-from earlet.streaming.vad import UtteranceStream, VadConfig
+from earlet.streaming.vad import SpeechProbability, UtteranceStream, VadConfig
 
 WINDOW, RATE = 512, 16_000  # 32 ms
 CONFIG = VadConfig(
@@ -53,6 +53,46 @@ def test_any_chunking_gives_the_same_utterances(cuts: list[int]) -> None:
         assert utterance.speech == within(truth.speech, waveform)
         assert utterance.ending == truth.ending
         np.testing.assert_array_equal(utterance.waveform, waveform[slice(*utterance.span)])
+
+
+def fading(waveform: FloatArray, state: FloatArray) -> tuple[float, FloatArray]:
+    """Loudness, above what the windows so far lead to expect: what was heard before matters."""
+    loudness = np.abs(waveform[0]).mean()
+    expected = 0.7 * state + 0.3 * loudness
+    return float(loudness > 0.8 * expected[0] + 0.02), np.asarray(expected, dtype=np.float32)
+
+
+@settings(max_examples=20)
+@given(st.lists(st.integers(0, 102_345), min_size=1, max_size=6).map(sorted))
+def test_a_fresh_stream_goes_on_from_a_snapshot(cuts: list[int]) -> None:
+    waveform = speech_and_pauses()
+    whole = UtteranceStream(CONFIG, RATE, fading)
+    expected = whole.push(waveform) + whole.flush()
+    stream, found = UtteranceStream(CONFIG, RATE, fading), []
+    for part in np.split(waveform, cuts):
+        snapshot, stream = stream.snapshot(), UtteranceStream(CONFIG, RATE, fading)
+        stream.push(waveform[9000:40_000])
+        stream.restore(snapshot)
+        found += stream.push(part)
+    found += stream.flush()
+    assert len(expected) > 3
+    for utterance, truth in zip(found, expected, strict=True):
+        assert utterance._replace(waveform=truth.waveform) == truth
+        np.testing.assert_array_equal(utterance.waveform, truth.waveform)
+
+
+def test_after_two_seconds_without_speech_the_network_begins_anew() -> None:
+    states = []
+
+    def counting(waveform: FloatArray, state: FloatArray) -> tuple[float, FloatArray]:
+        states.append(int(state[0]))
+        return network(waveform, state)
+
+    probability = SpeechProbability(CONFIG, counting)
+    loud, quiet = np.full(WINDOW, 0.5, dtype=np.float32), np.zeros(WINDOW, dtype=np.float32)
+    for window in [*[quiet] * 100, *[loud] * 100, *[quiet] * 63]:
+        probability.push(window)
+    assert states == [*range(62), *range(38 + 100 + 62), 0]
 
 
 def within(span: Span, waveform: FloatArray) -> Span:

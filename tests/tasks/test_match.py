@@ -121,6 +121,16 @@ def test_a_word_is_not_heard_in_a_long_text(matcher: Matcher, shared_data: Path)
     assert matcher(long, ["wow"]) is None
 
 
+def test_a_word_that_is_likelier_in_every_sound_is_not_preferred(
+    matcher: Matcher, shared_data: Path
+) -> None:
+    # "No" is 1.4 nats likelier to be written here. In noise it is 6.5.
+    left = shared_data / "commands" / "gsc-subset" / "left" / "106a6183_nohash_3.flac"
+    match = matcher(left, ["no", "left"])
+    assert match is not None
+    assert match.text == "left"
+
+
 @pytest.mark.parametrize("n_samples", [0, 1, 400, RATE, 5 * RATE])
 def test_silence_and_noise_are_no_command(matcher: Matcher, n_samples: int) -> None:
     noise = np.random.default_rng(0).standard_normal(n_samples).astype(np.float32)

@@ -17,6 +17,7 @@ from earlet.arrays import FloatArray
 from earlet.errors import BundleError, EarletError, InputError
 from earlet.tasks.audio_classification import AudioClassification
 from earlet.tasks.clips import ClipClassifier
+from earlet.tasks.confirmation import Confirmer
 from earlet.verify import verify
 from earlet_quantize.graph import GraphBuilder, save
 from earlet_quantize.pack import pack
@@ -236,6 +237,14 @@ def test_a_ctc_network_has_no_choice_of_languages(tmp_path: Path) -> None:
     recognise = earlet.pipeline("automatic-speech-recognition", ctc(tmp_path, PIECES))
     with pytest.raises(InputError, match=r"language: this network \(CTC\) has no use for it"):
         recognise.transcribe(spelled(3), language="en")
+
+
+def test_a_ctc_network_does_not_score_whole_texts(tmp_path: Path) -> None:
+    recognise = earlet.pipeline("automatic-speech-recognition", ctc(tmp_path, PIECES))
+    with pytest.raises(InputError, match="match: expected an encoder-decoder bundle"):
+        recognise.match(spelled(3), ["ho"], sampling_rate=16_000)
+    with pytest.raises(InputError, match="confirm: expected an encoder-decoder bundle"):
+        Confirmer(recognise)
 
 
 def test_a_vocabulary_of_another_size_than_the_network_is_refused(tmp_path: Path) -> None:

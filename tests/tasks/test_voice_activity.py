@@ -1,5 +1,6 @@
 """Where somebody speaks, with the bundle that ships."""
 
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,25 @@ def test_any_chunking_gives_the_same_segments(
 @pytest.mark.parametrize("n_samples", [0, 1, 511, 512, 16_000])
 def test_silence_has_no_speech(vad: VoiceActivityDetection, n_samples: int) -> None:
     assert vad(np.zeros(n_samples, dtype=np.float32), sampling_rate=16_000) == []
+
+
+def test_short_words_are_heard_after_half_a_minute_of_steady_noise(
+    vad: VoiceActivityDetection,
+) -> None:
+    recordings = ROOT / "tests" / "recordings"
+    commands, rate = soundfile.read(recordings / "commands.flac", dtype="float32")
+    with (recordings / "commands.tsv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    words = [(float(row["start_s"]), float(row["end_s"])) for row in rows]
+    level = np.concatenate([commands[int(a * rate) : int(b * rate)] for a, b in words]).std()
+    waveform = np.concatenate([np.zeros(30 * rate, dtype=np.float32), commands])
+    spectrum = np.fft.rfft(np.random.default_rng(0).standard_normal(len(waveform)))
+    pink = np.fft.irfft(spectrum / np.sqrt(np.arange(1, len(spectrum) + 1)), len(waveform))
+    pink *= level * 10 ** (-5 / 20) / pink.std()  # 5 dB below the words
+    segments = vad((waveform + pink).astype(np.float32), sampling_rate=rate)
+    assert all(s.start_s > 30 for s in segments)
+    for a, b in words:
+        assert any(s.start_s < 30 + b and s.end_s > 30 + a for s in segments), (a, b)
 
 
 NOISES = (None, "pink_noise", "doing_the_dishes", "dude_miaowing")

@@ -16,8 +16,9 @@ from earlet.arrays import FloatArray
 from earlet.decoding import fallback
 from earlet.decoding.fallback import Attempt
 from earlet.decoding.generation.options import MAX_FACTOR, MIN_FACTOR
-from earlet.decoding.phrases import matching
+from earlet.decoding.phrases import confirmation, matching
 from earlet.decoding.phrases.grammar import Grammar, Sentence
+from earlet.decoding.phrases.prior import Prior
 from earlet.decoding.phrases.spelling import Speller
 from earlet.decoding.recogniser import PLAIN, Segment, TranscriptionOptions, Word
 from earlet.decoding.seq2seq import Seq2Seq
@@ -208,6 +209,10 @@ class Seq2SeqRecogniser:
         return [(places[g.first], word) for g, word in zip(grouped, found, strict=True)]
 
     @cached_property
+    def _prior(self) -> Prior:
+        return Prior(self._seq2seq)
+
+    @cached_property
     def speller(self) -> Speller:
         """What spells typed words: hotwords, and what is to be matched."""
         return Speller(self._encode, self._tokenizer.decode)
@@ -217,8 +222,12 @@ class Seq2SeqRecogniser:
     ) -> tuple[Sentence, float] | None:
         """Which sentence was said, and the confidence in it; as `matching.match`."""
         return matching.match(
-            self._seq2seq, waveform, grammar, language=language, threshold=threshold
+            self._seq2seq, waveform, grammar, self._prior, language=language, threshold=threshold
         )
+
+    def confirm(self, waveform: FloatArray, grammar: Grammar) -> float:
+        """How well a sentence of `grammar` fits the waveform; as `confirmation.score`."""
+        return confirmation.score(self._seq2seq, waveform, grammar, self._prior)
 
     def step_logprobs(self, waveform: FloatArray) -> FloatArray:
         """Of each token that is written, and of the end, (n_steps,)."""

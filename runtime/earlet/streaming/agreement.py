@@ -11,6 +11,8 @@ import operator
 from collections.abc import Callable, Iterable, Sequence
 from itertools import takewhile
 
+from earlet.arrays import Snapshot
+
 # The probability that a promised token is wrong, at most, were the decodes that agree on it
 # independent of each other. With Moonshine tiny 6 of 52 finals have other words than offline
 # (benchmarks/live.py). At 0.1 it is 11 of them, with half as many promises again; at 0.0005 5, with
@@ -57,6 +59,20 @@ class Agreement:
             if self._n_words(tokens[:end]) < self._n_words(tokens[: end + 1]):
                 self.promised = tuple(tokens[:end])
                 return
+
+    def snapshot(self) -> Snapshot:
+        """All that `restore` needs."""
+        return {
+            "promised": [*self.promised],
+            "last": [*self._last],
+            "doubts": [*self._doubts],
+        }
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go on from there."""
+        self.promised = tuple(snapshot["promised"])
+        self._last = tuple(snapshot["last"])
+        self._doubts = [*snapshot["doubts"]]
 
     def _n_words(self, tokens: Sequence[int]) -> int:
         return len(self._text(tokens).split())

@@ -14,11 +14,12 @@ Hysteresis and padding mean what Silero's own `get_speech_timestamps` means by t
 min_speech_ms, but that pauses do not count.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Literal, NamedTuple
 
 import numpy as np
 
+from earlet.arrays import Snapshot
 from earlet.errors import InputError
 
 MAX_SPEECH_S = 600.0  # seconds of sound that an open segment may keep in memory
@@ -203,6 +204,20 @@ class Endpointer:
         self._n_windows = 0
         self._segment = None
         self._floor = 0  # where the last segment ended: the next may not reach before it
+
+    def snapshot(self) -> Snapshot:
+        """All that `restore` needs."""
+        segment = None if self._segment is None else asdict(self._segment)
+        return {"segment": segment, "n_windows": self._n_windows, "floor": self._floor}
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go on from there."""
+        segment = snapshot["segment"]
+        self._segment = None
+        if segment is not None:
+            self._segment = _Segment(**{**segment, "probabilities": [*segment["probabilities"]]})
+        self._n_windows = snapshot["n_windows"]
+        self._floor = snapshot["floor"]
 
     def _ending(self, segment: _Segment) -> Ending | None:
         """Which of the two rules of silence ends the segment now."""

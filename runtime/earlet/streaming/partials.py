@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from earlet.arrays import FloatArray
+from earlet.arrays import FloatArray, Snapshot
 from earlet.decoding.fallback import greedy
 from earlet.decoding.recogniser import PLAIN, Recogniser, Segment, TranscriptionOptions, Word
 from earlet.results import Partial, Timestamp
@@ -28,7 +28,22 @@ class Final(NamedTuple):
     """An utterance that has ended, and its text."""
 
     utterance: Utterance
-    segments: list[Segment]
+    segments: list[Segment]  # one or more, with times from the start of the utterance
+
+    def segment(self, sample_rate: int) -> Segment:
+        """All of it as one, with the times of the stream."""
+        offset_s = self.utterance.span.start / sample_rate
+        start_s, end_s = borders(self.utterance.speech, self.utterance.span, sample_rate)
+        words = (word for segment in self.segments for word in segment.words)
+        return replace(
+            self.segments[0],
+            text=" ".join(segment.text for segment in self.segments),
+            start_s=start_s,
+            end_s=end_s,
+            words=tuple(
+                Word(word.text, word.start_s + offset_s, word.end_s + offset_s) for word in words
+            ),
+        )
 
 
 class LiveTranscriber:
@@ -84,6 +99,31 @@ class LiveTranscriber:
         self._utterances.reset()
         self._n_since = 0
         self._begin()
+
+    @property
+    def is_hearing(self) -> bool:
+        """Whether an utterance is open."""
+        return self._utterances.ongoing is not None
+
+    def snapshot(self) -> Snapshot:
+        """All that `restore` needs."""
+        return {
+            "utterances": self._utterances.snapshot(),
+            "n_since": self._n_since,
+            "agreement": self._agreement.snapshot(),
+            "shown": [*self._shown],
+            "speech_end": self._speech_end,
+        }
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go on from there."""
+        self._begin()
+        self._utterances.restore(snapshot["utterances"])
+        self._n_since = snapshot["n_since"]
+        self._agreement.restore(snapshot["agreement"])
+        text, stable = snapshot["shown"]
+        self._shown = text, stable
+        self._speech_end = snapshot["speech_end"]
 
     def _begin(self) -> None:
         self._agreement = Agreement(self._recogniser.text)

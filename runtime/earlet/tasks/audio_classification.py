@@ -7,6 +7,7 @@ network hears at once has the mean of its windows' scores.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import chain
 from typing import overload
 
 import numpy as np
@@ -17,12 +18,13 @@ from earlet.arrays import FloatArray
 from earlet.bundle import Bundle
 from earlet.decoding.classify import FunctionToApply, top
 from earlet.errors import BundleError, InputError
-from earlet.results import Classification, Detection
-from earlet.streaming.spotter import PosteriorStream, Spotter, SpotterConfig
+from earlet.results import Classification, Detection, shifted
+from earlet.streaming.cascade import Gate, Posteriors, SecondStage, Spotter, Work
+from earlet.streaming.spotter import PosteriorStream, SpotterConfig
 from earlet.tasks.batch import each
 from earlet.tasks.clips import ClipClassifier
 from earlet.tasks.labels import ClassifierOutput, read_labels
-from earlet.tasks.sound import AudioInput, Chunks, load, stream, tensor
+from earlet.tasks.sound import AudioInput, Chunks, load, stream, tensor, unbroken
 from earlet.tasks.trace import Trace
 
 TAIL_S = 0.6  # silence after a clip, so that a word at its very end is seen whole
@@ -137,15 +139,46 @@ class AudioClassification:
         run through the same path as fast as they can.
         """
         spotter = self.spotter()
-        for chunk in stream(source, sampling_rate, self.sample_rate):
-            yield from spotter.push(chunk)
+        for start_s, chunks in unbroken(source, sampling_rate, self.sample_rate):
+            spotter.reset()
+            for event in chain.from_iterable(map(spotter.push, chunks)):
+                if isinstance(event, Detection):
+                    yield shifted(event, start_s)
 
-    def spotter(self, thresholds: Mapping[str, float] | None = None) -> Spotter:
-        """A fresh detector over this bundle's network, for those who push samples themselves."""
-        config = self.config
-        if thresholds is not None:
-            config = replace(config, thresholds=thresholds)
-        return Spotter(config, self.labels, self._features, self.network)
+    def spotter(
+        self,
+        thresholds: Mapping[str, float] | None = None,
+        *,
+        smoothing: int | None = None,
+        refractory_ms: Mapping[str, int] | None = None,
+        gate: Gate | None = None,
+        second: SecondStage | None = None,
+        work: Work | None = None,
+        posteriors: Posteriors | None = None,
+    ) -> Spotter:
+        """A fresh detector over this bundle's network, for those who push samples themselves.
+
+        `thresholds` and `smoothing` are the bundle's own where nothing is said; all else is as for
+        `Spotter`.
+        """
+        config = replace(
+            self.config,
+            thresholds=self.config.thresholds if thresholds is None else thresholds,
+            smoothing=self.config.smoothing if smoothing is None else smoothing,
+        )
+        return Spotter(
+            config,
+            self.labels,
+            self.posterior_stream() if posteriors is None else posteriors,
+            refractory_ms=refractory_ms,
+            gate=gate,
+            second=second,
+            work=work,
+        )
+
+    def posterior_stream(self) -> PosteriorStream:
+        """What the network makes of a stream, hop by hop."""
+        return PosteriorStream(self.config, self._features, self.network)
 
     def network(self, window: FloatArray) -> FloatArray:
         """Features of a clip or of a window -> logits (n_labels,)."""
@@ -154,7 +187,7 @@ class AudioClassification:
 
     def posteriors(self, waveform: FloatArray) -> FloatArray:
         """(n_samples,) -> (n_hops, n_labels), smoothed: what the detector compares."""
-        posteriors = PosteriorStream(self.config, self._features, self.network)
+        posteriors = self.posterior_stream()
         tail = np.zeros(int(TAIL_S * self.sample_rate), dtype=np.float32)
         rows = np.stack(posteriors.push(np.concatenate([waveform, tail])))
         windows = sliding_window_view(rows, min(self.config.smoothing, len(rows)), axis=0)

@@ -66,28 +66,50 @@ class Matcher:
             InputError: when audio or candidates cannot be used, naming the candidate; and when the
                 network is none that can be told what to write.
         """
-        recogniser = self._recogniser
-        if not isinstance(recogniser, Seq2SeqRecogniser):
-            raise InputError(
-                "match: expected an encoder-decoder bundle such as moonshine-tiny-en; whole texts "
-                "are not scored with a CTC network"
-            )
+        speech = self._speech(audio, sampling_rate)
+        return self.utterance(
+            speech, candidates, slots=slots, language=language, threshold=threshold
+        )
+
+    def utterance(
+        self,
+        waveform: FloatArray,
+        candidates: Sequence[str],
+        *,
+        slots: Mapping[str, Sequence[str]] | None = None,
+        language: str | None = None,
+        threshold: float | None = None,
+    ) -> Match | None:
+        """The same of one utterance that is cut already, (n_samples,) at the network's rate.
+
+        Raises:
+            InputError: as `__call__`.
+        """
         candidates = convert(tuple[str, ...], candidates, "candidates", InputError)
         lists = convert(
             Mapping[str, tuple[str, ...]], {} if slots is None else slots, "slots", InputError
         )
         language = convert(str | None, language, "language", InputError)
         threshold = convert(float | None, threshold, "threshold", InputError)
+        recogniser = self._scorer()
         recogniser.check(TranscriptionOptions(language=language))
         grammar = self._compiled(recogniser, candidates, lists)
-        speech = self._speech(audio, sampling_rate)
         heard = recogniser.match(
-            speech, grammar, language, THRESHOLD if threshold is None else threshold
+            waveform, grammar, language, THRESHOLD if threshold is None else threshold
         )
         if heard is None:
             return None
         sentence, confidence = heard
         return Match(candidates[sentence.candidate], sentence.slots, sentence.text, confidence)
+
+    def _scorer(self) -> Seq2SeqRecogniser:
+        """What scores texts; raises InputError where the network cannot."""
+        if not isinstance(self._recogniser, Seq2SeqRecogniser):
+            raise InputError(
+                "match: expected an encoder-decoder bundle such as moonshine-tiny-en; whole texts "
+                "are not scored with a CTC network"
+            )
+        return self._recogniser
 
     def _compiled(
         self,

@@ -15,6 +15,7 @@ from earlet.arrays import AnyArray, FloatArray, as_waveform
 from earlet.audio.file import AudioFile, Source
 from earlet.audio.resample import MAX_RATE_HZ, MIN_RATE_HZ, Resampler
 from earlet.errors import InputError
+from earlet.results import Deaf, Gap
 
 # The mapping is how `datasets` and transformers' pipelines hand samples about:
 # {"array": samples, "sampling_rate": Hz}, or "raw" for "array".
@@ -79,6 +80,39 @@ def stream(
             "expected a path, a data URL, the bytes of a sound file, a file object, an array of "
             f"samples or an iterable of chunks, got {type(source).__name__}"
         )
+
+
+def unbroken(
+    source: AudioInput | Chunks, sampling_rate: int | None, sample_rate: int
+) -> Iterator[tuple[float, Iterator[FloatArray]]]:
+    """The same, as stretches between the gaps of a source that loses sound, such as a microphone.
+
+    What is heard after a gap has nothing to do with what was before it: each stretch is a stream of
+    its own. It comes with where it begins, in seconds; exhaust it before the next.
+
+    Raises:
+        InputError: as `stream`.
+    """
+    if not hasattr(source, "heard"):
+        yield 0.0, stream(source, sampling_rate, sample_rate)
+        return
+    items = source.heard()
+    n_passed = 0  # samples, lost ones too
+    is_over = False
+
+    def stretch() -> Iterator[npt.ArrayLike]:
+        nonlocal n_passed, is_over
+        for item in items:
+            if isinstance(item, Gap):
+                n_passed += item.n_samples
+                return
+            if not isinstance(item, Deaf):
+                n_passed += len(item)
+                yield item
+        is_over = True
+
+    while not is_over:
+        yield n_passed / sample_rate, stream(stretch(), sampling_rate, sample_rate)
 
 
 def _is_file(source: object) -> TypeGuard[Source]:

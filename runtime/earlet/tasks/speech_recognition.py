@@ -16,19 +16,19 @@ from earlet import bundle as bundles
 from earlet import features
 from earlet.arrays import FloatArray
 from earlet.bundle import Bundle
-from earlet.decoding.recogniser import Segment, TranscriptionOptions, Word
+from earlet.decoding.recogniser import PLAIN, Recogniser, Segment, TranscriptionOptions
 from earlet.decoding.seq2seq_recogniser import Seq2SeqRecogniser
 from earlet.errors import BundleError, InputError
-from earlet.results import Chunk, Partial, Transcript
-from earlet.streaming.endpointer import ROUND_DIGITS, borders
+from earlet.results import Chunk, Partial, Transcript, shifted
+from earlet.streaming.endpointer import ROUND_DIGITS
 from earlet.streaming.long_form import LongForm
 from earlet.streaming.partials import Final, LiveTranscriber
-from earlet.streaming.vad import Utterance, VadConfig
+from earlet.streaming.vad import UtteranceStream, VadConfig
 from earlet.streaming.voices import Voices
 from earlet.tasks.batch import each
 from earlet.tasks.matching import Matcher
 from earlet.tasks.recogniser import recogniser
-from earlet.tasks.sound import AudioInput, Chunks, stream
+from earlet.tasks.sound import AudioInput, Chunks, stream, unbroken
 from earlet.tasks.trace import Trace
 from earlet.tasks.transcription_options import ReturnTimestamps, transcription_options
 from earlet.tasks.voice_activity import VoiceActivityDetection
@@ -57,14 +57,19 @@ class SpeechRecognition:
         self._features = features.from_manifest(bundle.manifest.input, bundle.where("input"))
         self._recogniser = recogniser(bundle, self._features, threads)
         cut = bundle.section("streaming", UtteranceConfig)
-        self._vad = VoiceActivityDetection(Bundle(bundles.find(cut.vad)), threads)
-        self._vad_config = self._cutting(cut)
-        self.match = Matcher(self._recogniser, self._vad, cut.max_speech_s)
+        self.vad = VoiceActivityDetection(Bundle(bundles.find(cut.vad)), threads)
+        self.vad_config = self._cutting(cut)
+        self.match = Matcher(self._recogniser, self.vad, cut.max_speech_s)
 
     @property
     def sample_rate(self) -> int:
         """Hz; what `listen` is to be given."""
         return self._features.sample_rate
+
+    @property
+    def recogniser(self) -> Recogniser:
+        """The network with its tokenizer."""
+        return self._recogniser
 
     @overload
     def __call__(
@@ -179,19 +184,24 @@ class SpeechRecognition:
             initial_prompt=initial_prompt,
             hotwords=hotwords,
         )
-        chunks = stream(source, sampling_rate, self.sample_rate)
-        heard: Iterator[Segment | Partial] = self._segments(chunks, options, long_form)
-        if partials:
-            if long_form != "vad":
-                raise InputError("partials: come with long_form vad, which knows the pauses")
-            heard = self._cut_at_pauses(
-                chunks, options, lambda: getattr(source, "backlog_s", 0.0) > MAX_BACKLOG_S
-            )
-        for event in heard:
-            if isinstance(event, Partial):
-                yield event
-            else:
-                yield from _chunks(event, return_timestamps)
+        if partials and long_form != "vad":
+            raise InputError("partials: come with long_form vad, which knows the pauses")
+
+        def heard(chunks: Iterator[FloatArray]) -> Iterator[Chunk | Partial]:
+            events: Iterator[Segment | Partial] = self._segments(chunks, options, long_form)
+            if partials:
+                events = self._cut_at_pauses(
+                    chunks, options, lambda: getattr(source, "backlog_s", 0.0) > MAX_BACKLOG_S
+                )
+            for event in events:
+                if isinstance(event, Partial):
+                    yield event
+                else:
+                    yield from _chunks(event, return_timestamps)
+
+        for start_s, chunks in unbroken(source, sampling_rate, self.sample_rate):
+            for event in heard(chunks):
+                yield shifted(event, start_s)
 
     def transcribe(self, waveform: FloatArray, language: str | None = None) -> str:
         """One utterance, (n_samples,) of at most what the network was trained for, as text."""
@@ -199,6 +209,30 @@ class SpeechRecognition:
         self._recogniser.check(options)
         segments = self._recogniser.recognise(waveform, options)
         return " ".join(segment.text for segment in segments)
+
+    def live(
+        self, options: TranscriptionOptions = PLAIN, utterances: UtteranceStream | None = None
+    ) -> LiveTranscriber:
+        """What takes a stream in chunks, for those who push samples themselves.
+
+        `utterances` is what cuts it: by default at pauses, as is best for this network.
+
+        Raises:
+            InputError: when the network has no use for an option.
+        """
+        return LiveTranscriber(
+            utterances or self.vad.utterance_stream(self.vad_config),
+            self._recogniser,
+            self._for_utterances(options),
+        )
+
+    def heard(self, event: Partial | Final) -> Partial | Chunk:
+        """What `live` gives rise to as `listen` tells it."""
+        if isinstance(event, Partial):
+            return event
+        segment = event.segment(self.sample_rate)
+        (chunk,) = _chunks(segment, True)
+        return chunk
 
     def trace(self, waveform: FloatArray) -> Trace:
         """Each stage of one utterance: its features, the log-probability of each step's best
@@ -211,20 +245,20 @@ class SpeechRecognition:
 
     def _cutting(self, cut: UtteranceConfig) -> VadConfig:
         """How voice activity cuts for this network; raises BundleError when it cannot."""
-        if self._vad.sample_rate != self.sample_rate:
+        if self.vad.sample_rate != self.sample_rate:
             raise BundleError(
-                f"{self.bundle.where('streaming')}: {cut.vad} hears {self._vad.sample_rate} Hz, "
+                f"{self.bundle.where('streaming')}: {cut.vad} hears {self.vad.sample_rate} Hz, "
                 f"and the network {self.sample_rate} Hz"
             )
         try:
             config = replace(
-                self._vad.config,
+                self.vad.config,
                 min_silence_ms=cut.min_silence_ms,
                 speech_pad_ms=cut.speech_pad_ms,
                 max_speech_s=cut.max_speech_s,
                 max_silence_ms=cut.max_silence_ms,
             )
-            self._vad.utterance_stream(config)
+            self.vad.utterance_stream(config)
         except InputError as problem:
             raise BundleError(f"{self.bundle.where('streaming')}: {problem}") from None
         return config
@@ -255,11 +289,7 @@ class SpeechRecognition:
         is_late: Callable[[], bool],
     ) -> Iterator[Segment | Partial]:
         """The utterances, and what is being said in between, unless the reader `is_late`."""
-        live = LiveTranscriber(
-            self._vad.utterance_stream(self._vad_config),
-            self._recogniser,
-            self._for_utterances(options),
-        )
+        live = self.live(options)
         for chunk in chunks:
             yield from map(self._final, live.push(chunk, late=is_late()))
         yield from map(self._final, live.flush())
@@ -267,7 +297,7 @@ class SpeechRecognition:
     def _final(self, event: Partial | Final) -> Segment | Partial:
         if isinstance(event, Partial):
             return event
-        return _utterance(event.segments, event.utterance, self.sample_rate)
+        return event.segment(self.sample_rate)
 
     def _for_utterances(self, options: TranscriptionOptions) -> TranscriptionOptions:
         """Times of segments are those of the utterances, which the cut knows.
@@ -286,28 +316,10 @@ class SpeechRecognition:
         if not isinstance(self._recogniser, Seq2SeqRecogniser):
             raise InputError("long_form: sequential is for networks that write times; use vad")
         windows = LongForm(self._recogniser, options)
-        voices = Voices(self._vad.utterance_stream(self._vad_config))
+        voices = Voices(self.vad.utterance_stream(self.vad_config))
         for chunk in chunks:
             yield from voices.push(chunk, windows.push(chunk))
         yield from voices.flush(windows.flush())
-
-
-def _utterance(segments: Sequence[Segment], utterance: Utterance, rate: int) -> Segment:
-    """What was recognised in an utterance as one segment, with the times of the stream."""
-    offset_s = utterance.span.start / rate
-    start_s, end_s = borders(utterance.speech, utterance.span, rate)
-    (first, *_) = segments
-    return replace(
-        first,
-        text=" ".join(segment.text for segment in segments),
-        start_s=start_s,
-        end_s=end_s,
-        words=tuple(
-            Word(word.text, word.start_s + offset_s, word.end_s + offset_s)
-            for segment in segments
-            for word in segment.words
-        ),
-    )
 
 
 def _chunks(segment: Segment, asked: ReturnTimestamps) -> Iterator[Chunk]:

@@ -8,9 +8,9 @@ from earlet import features
 from earlet.arrays import FloatArray
 from earlet.bundle import Bundle
 from earlet.errors import BundleError, InputError
-from earlet.results import Segment
+from earlet.results import Segment, shifted
 from earlet.streaming.vad import SpeechProbability, Utterance, UtteranceStream, VadConfig
-from earlet.tasks.sound import AudioInput, Chunks, stream
+from earlet.tasks.sound import AudioInput, Chunks, unbroken
 from earlet.tasks.trace import Trace
 
 
@@ -54,10 +54,9 @@ class VoiceActivityDetection:
         self, source: AudioInput | Chunks, *, sampling_rate: int | None = None
     ) -> Iterator[Segment]:
         """The segments of a stream, each as soon as its end is certain."""
-        rate = self.sample_rate
-        for utterance in self.utterances(stream(source, sampling_rate, rate)):
-            start, end = utterance.span
-            yield Segment(round(start / rate, 6), round(end / rate, 6))
+        for start_s, chunks in unbroken(source, sampling_rate, self.sample_rate):
+            for utterance in self.utterances(chunks):
+                yield shifted(segment(utterance, self.sample_rate), start_s)
 
     def utterances(
         self, chunks: Iterator[FloatArray], config: VadConfig | None = None
@@ -88,3 +87,9 @@ class VoiceActivityDetection:
             np.array(rows, dtype=np.float32),
             [segment.to_json() for segment in segments],
         )
+
+
+def segment(utterance: Utterance, sample_rate: int) -> Segment:
+    """Where somebody speaks, with the padding."""
+    start, end = utterance.span
+    return Segment(round(start / sample_rate, 6), round(end / sample_rate, 6))

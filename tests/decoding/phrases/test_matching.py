@@ -12,6 +12,7 @@ from earlet.decoding.generation.decoder import Decoder, DecoderGraph
 from earlet.decoding.phrases import matching
 from earlet.decoding.phrases.grammar import Grammar
 from earlet.decoding.phrases.matching import Search, prepare
+from earlet.decoding.phrases.prior import Prior
 from earlet.decoding.phrases.spelling import Speller
 from earlet.decoding.seq2seq import Seq2Seq, Seq2SeqConfig
 from earlet.features.waveform import Waveform, WaveformConfig
@@ -109,26 +110,39 @@ def test_the_best_sentence_is_found_without_scoring_all(seed: int) -> None:
     ]
     logprob, sentence, spelling = max(scored)
     walk = search(network)
-    heard = walk([BOS], [-np.inf])
-    assert heard is not None
+    (heard,) = walk([BOS], [-np.inf])
     assert (heard.sentence.text, decode(heard.tokens).strip()) == (sentence, spelling)
     assert heard.logprob == pytest.approx(logprob, abs=1e-4)
     n_prefixes = len({tuple(encode(s)[:n]) for _, _, s in scored for n in range(1, len(s) + 2)})
     assert walk.n_steps < n_prefixes / 10
     # Just below its log-probability is low enough to find it, just above is not.
-    assert walk([BOS], [logprob - 0.001]) == heard
-    assert walk([BOS], [logprob + 0.001]) is None
+    assert walk([BOS], [logprob - 0.001]) == [heard]
+    assert walk([BOS], [logprob + 0.001]) == []
+
+
+@pytest.mark.parametrize("within", [2.0, 8.0])
+@pytest.mark.parametrize("seed", range(3))
+def test_sentences_about_as_good_as_the_best_are_found_too(seed: int, within: float) -> None:
+    network = Network(seed)
+    scored = {
+        sentence: max(network.logprob(encode(spelling)) for spelling in spellings(sentence))
+        for sentence in sentences()
+    }
+    least = max(scored.values()) - within
+    near = {sentence: logprob for sentence, logprob in scored.items() if logprob >= least}
+    assert len(near) > 1
+    found = search(network)([BOS], [-np.inf], within)
+    assert {h.sentence.text: h.logprob for h in found} == pytest.approx(near, abs=1e-4)
 
 
 def test_a_beginning_that_is_too_improbable_is_given_up() -> None:
     network = Network(0)
-    heard = search(network)([BOS], [-np.inf])
-    assert heard is not None
+    (heard,) = search(network)([BOS], [-np.inf])
     logits = network.table[0, BOS].astype(np.float64)
     logits[EOS] = -np.inf
     first = float(logits[heard.tokens[0]] - np.log(np.exp(logits).sum()))
-    assert search(network)([BOS], [0.0, first - 0.001, -np.inf]) == heard
-    assert search(network)([BOS], [0.0, first + 0.001, -np.inf]) is None
+    assert search(network)([BOS], [0.0, first - 0.001, -np.inf]) == [heard]
+    assert search(network)([BOS], [0.0, first + 0.001, -np.inf]) == []
 
 
 def test_a_walk_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,8 +155,7 @@ def test_a_walk_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_sentences_that_are_longer_than_the_limit_are_not_found() -> None:
     grammar = Grammar(["ab", "d"], {}, Speller(encode, decode))
     decoder = Decoder(DecoderGraph(Network(0), []), {}, 20)
-    heard = Search(grammar, decoder, eos=EOS, limit=2)([BOS], [-np.inf])
-    assert heard is not None
+    (heard,) = Search(grammar, decoder, eos=EOS, limit=2)([BOS], [-np.inf])
     assert heard.sentence.text == "d"  # a space and a letter
 
 
@@ -164,7 +177,39 @@ def test_what_is_too_short_for_the_network_is_no_sentence() -> None:
     config = Seq2SeqConfig(bos=BOS, eos=EOS, max_tokens=20, min_samples=padded + 1)
     seq2seq = Seq2Seq(config, Waveform(WaveformConfig(sample_rate=16_000)), Deaf(), Network(0))
     grammar = Grammar(["ab"], {}, Speller(encode, decode))
-    assert matching.match(seq2seq, np.ones(100, dtype=np.float32), grammar) is None
+    assert matching.match(seq2seq, np.ones(100, dtype=np.float32), grammar, Prior(seq2seq)) is None
+
+
+class Noise:
+    """An encoder of what decides nothing: `Network` reads its cache alone."""
+
+    inputs = (TensorSpec("waveform", (1, None)),)
+    outputs: tuple[TensorSpec, ...] = ()
+
+    def __init__(self) -> None:
+        self.n_runs = 0
+
+    def run(self, feeds: Mapping[str, AnyArray]) -> list[AnyArray]:
+        assert feeds["waveform"].shape == (1, 16_000)
+        self.n_runs += 1
+        return []
+
+    def bind(self, *_: object) -> Callable[[], None]:
+        raise AssertionError("an encoder runs once")
+
+
+def test_how_probable_a_text_is_in_noise_is_found_once() -> None:
+    network, noise = Network(0), Noise()
+    config = Seq2SeqConfig(bos=BOS, eos=EOS, max_tokens=20)
+    seq2seq = Seq2Seq(config, Waveform(WaveformConfig(sample_rate=16_000)), noise, network)
+    prior = Prior(seq2seq)
+    texts = [encode(spelling) for spelling in spellings("cd ab")]
+    for text in texts:
+        assert prior([BOS], text) == pytest.approx(network.logprob(text), abs=1e-4)
+    known = {tuple(text): prior([BOS], text) for text in texts}
+    network.table[:] = 0.0  # from now on it says something else, and nobody asks it
+    assert {tuple(text): prior([BOS], text) for text in texts} == known
+    assert noise.n_runs == 1
 
 
 def test_sound_is_made_as_loud_as_it_can_be_with_silence_around_it() -> None:
