@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from earlet.errors import InputError
-from earlet.files import HEAD_BYTES, kind_of, name_of, read_data_url, read_plain
+from earlet.files import HEAD_BYTES, kind_of, name_of, read_data_url, read_plain, write_whole
 
 SOUNDS = ["AIFF", "AU", "CAF", "FLAC", "MP3", "OGG", "RF64", "W64", "WAV", "WAVEX"]
 PICTURES = ["BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP"]
@@ -72,6 +72,20 @@ def test_what_can_be_no_path_is_told_so_in_one_line(path: str) -> None:
     with pytest.raises(InputError, match=r": cannot be read: ") as it:
         read_plain(path, 64, "a sound file", InputError)
     assert str(it.value).isprintable()
+
+
+def test_what_is_no_plain_file_is_never_replaced_by_one(tmp_path: Path) -> None:
+    """As /dev/null, where root names it."""
+    pipe, link, folder = (tmp_path / name for name in ("pipe", "link", "folder"))
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    folder.mkdir()
+    for path in (pipe, link, folder):
+        with pytest.raises(OSError, match=r"expected a plain file|Is a directory"):
+            write_whole(path, b"x")
+    assert pipe.is_fifo()
+    assert link.is_symlink()
+    assert sorted(tmp_path.iterdir()) == sorted([pipe, link, folder])
 
 
 def test_a_path_may_be_made_of_bytes(tmp_path: Path) -> None:

@@ -1,14 +1,17 @@
 """Files that somebody gave, by a path or as a data URL, and what is in them by their first bytes.
 
 Plain files are read, within a limit; all else is refused. A pipe or a device may never end, and
-opening one may wait for ever. An address is no path: nothing is downloaded.
+opening one may wait for ever. An address is no path: nothing is downloaded. What is written here is
+written whole.
 """
 
 import base64
+import errno
 import io
 import os
 import re
 import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -19,6 +22,7 @@ T = TypeVar("T")
 HEAD_BYTES = 64  # of a file, that `kind_of` looks at
 MAX_PATH = 4_096  # characters; Linux's PATH_MAX is as many bytes
 SHOWN = 60  # characters of what is longer than that
+PARTIAL = ".earlet-{}.partial"  # a file that is being written
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)  # a scheme as in RFC 3986
 _DATA_URL = re.compile(r"data:([^,]{0,200}),", re.IGNORECASE)  # RFC 2397
 _SPACE = str.maketrans("", "", " \t\r\n")  # in base64: programs break its lines
@@ -71,6 +75,33 @@ def read_plain(
 
 def _without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK)
+
+
+def write_whole(path: Path, data: bytes, mode: int = 0o666) -> None:
+    """Give a file this content, all of it or none: written beside it, flushed, renamed.
+
+    A process that is killed meanwhile leaves a file named as `PARTIAL` says.
+
+    Raises:
+        OSError: when it cannot be written, or a device, a pipe or a folder stands there, which is
+            not replaced; what stood there still does.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "expected a plain file")
+    partial = path.with_name(PARTIAL.format(os.urandom(8).hex()))
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    try:
+        with os.fdopen(os.open(partial, flags, mode), "wb") as file:
+            file.write(data)
+            file.flush()
+            # A power cut after the rename must not leave an empty file of that name.
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def name_of(file: object, otherwise: str, error: type[EarletError]) -> str:

@@ -72,7 +72,7 @@ def test_a_bundle_that_is_not_there_is_told_before_any_is_run(refused: Callable[
 
 
 def test_devices_are_listed(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("earlet.audio.microphone.devices", lambda: ["*   0  USB Audio"])
+    monkeypatch.setattr("earlet.audio.portaudio.devices", lambda: ["*   0  USB Audio"])
     assert call("devices") == (0, "*   0  USB Audio\n", "")
-    monkeypatch.setattr("earlet.audio.microphone.devices", list)
+    monkeypatch.setattr("earlet.audio.portaudio.devices", list)
     assert call("devices") == (1, "no microphone found\n", "")

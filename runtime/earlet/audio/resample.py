@@ -1,4 +1,4 @@
-"""Sample rate conversion of a stream, by soxr."""
+"""Sample rate conversion of a stream, by soxr; and of one in which samples are lost."""
 
 from typing import Any
 
@@ -38,6 +38,37 @@ class Resampler:
             return np.empty(0, dtype=np.float32)
         end = self._soxr.resample_chunk(np.empty(0, dtype=np.float32), last=True)
         return np.asarray(end, dtype=np.float32)
+
+
+class CountingResampler:
+    """Resamples what lies between two losses, so that what comes out of it and what is lost add
+    up to what went in."""
+
+    def __init__(self, from_rate: int, to_rate: int) -> None:
+        self.from_rate = from_rate
+        self._to_rate = to_rate
+        self._resampler = Resampler(from_rate, to_rate)
+        self._n_in = self._n_out = 0  # samples, lost ones too
+
+    def push(self, samples: FloatArray) -> FloatArray:
+        """The samples that are certain by now."""
+        converted = self._resampler.push(samples)
+        self._n_in += len(samples)
+        self._n_out += len(converted)
+        return converted
+
+    def end(self, n_lost: int) -> tuple[FloatArray, int]:
+        """The rest of what was pushed, and how many samples `n_lost` of the old rate after it are.
+
+        What is pushed next does not follow what was pushed before.
+        """
+        tail = self._resampler.flush()
+        self._resampler = Resampler(self.from_rate, self._to_rate)
+        self._n_in += n_lost
+        expected = round(self._n_in * self._to_rate / self.from_rate)
+        n_missing = max(0, expected - self._n_out - len(tail))
+        self._n_out += len(tail) + n_missing
+        return tail, n_missing
 
 
 def check_sample_rate(rate: int) -> None:

@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from earlet import bundle as bundles
-from earlet.audio import microphone
+from earlet.audio import portaudio
 from earlet.bundle import Bundle
 from earlet.errors import EarletError, printable
 from earlet.verify import verify
@@ -60,6 +60,6 @@ def run_verify(arguments: argparse.Namespace) -> int:
 
 def run_devices(_: argparse.Namespace) -> int:
     """One line for each microphone, the default one starred."""
-    found = microphone.devices()
+    found = portaudio.devices()
     print("\n".join(found) if found else "no microphone found")
     return 0 if found else 1

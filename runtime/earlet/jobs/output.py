@@ -17,12 +17,12 @@ from pathlib import Path
 
 from earlet import subtitles
 from earlet.errors import InputError
+from earlet.files import PARTIAL, write_whole
 from earlet.jobs.plan import Item, Settings
 from earlet.results import Chunk, Transcript, timed_line
 
 RECORD = ".earlet-transcribe.json"
 MAX_RECORD = 100_000  # bytes; a record takes some hundreds
-PARTIAL = ".earlet-{}.partial"  # what is being written
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}  # no other file could be written there either
 
 
@@ -53,21 +53,12 @@ def write(path: str, text: str) -> None:
         InputError: when this file cannot be written.
     """
     output = Path(path)
-    partial = output.with_name(PARTIAL.format(os.urandom(8).hex()))
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("x", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            # A power cut after the rename must not leave an empty file of that name.
-            os.fsync(file.fileno())
-        partial.replace(output)
+        write_whole(output, text.encode())
     except OSError as problem:
         error = DiskFullError if problem.errno in FULL else InputError
         raise error(f"{path}: cannot be written: {problem.strerror}") from None
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
 
 
 @contextmanager
