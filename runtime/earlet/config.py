@@ -1,5 +1,6 @@
 """config.yaml: what `earlet listen` does when no flag says otherwise."""
 
+import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,8 @@ from earlet.errors import ConfigError, InputError
 ANY_LABEL = "*"  # in `labels`: what holds for every label that has no entry of its own
 MAX_TIMEOUT_S = 3600.0
 MAX_REFRACTORY_MS = 600_000
+MAX_AGE_S = 7 * 86_400.0
+LEAST_NEAR_MISS = 0.5  # share of a threshold: listening tells of nothing that is farther from it
 MAX_COMMANDS = 1000  # typed ones; each is scored with every utterance
 
 
@@ -25,6 +28,8 @@ class Run:
     def __post_init__(self) -> None:
         if not self.run or not self.run[0]:
             raise InputError("run: expected a program and its arguments, got an empty list")
+        if any("\0" in word for word in self.run):
+            raise InputError(f"run: no argument can hold a NUL, got {list(self.run)}")
         _within("timeout_s", self.timeout_s, 0.1, MAX_TIMEOUT_S)
 
 
@@ -56,6 +61,9 @@ class Append:
     """Append the event as a line of JSON to a file."""
 
     append: str
+
+    def __post_init__(self) -> None:
+        _check_path("append", self.append)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,12 +136,18 @@ class MqttConfig:
     username: str | None = None
     password_file: str | None = None
     tls: bool = False
-    client_id: str = "earlet"
-    status_topic: str = "earlet/status"  # online, deaf or offline: retained, the last will
+    # Each device has its own: a broker lets go of one client where another has the same id.
+    client_id: str = field(default_factory=lambda: f"earlet-{platform.node()}")
+    # online, deaf or offline: retained, the last will
+    status_topic: str = field(default_factory=lambda: f"earlet/{platform.node()}/status")
     discovery_prefix: str | None = None  # of Home Assistant: homeassistant; None announces nothing
 
     def __post_init__(self) -> None:
+        if not self.host:
+            raise InputError("host: expected a name or an address, got an empty one")
         _within("port", self.port, 1, 65_535)
+        if self.password_file is not None:
+            _check_path("password_file", self.password_file)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,13 +156,14 @@ class RecordConfig:
 
     folder: str
     max_mb: float = 100.0  # of all recordings; the oldest are deleted
-    near_miss: float = 0.5  # share of its threshold that a label must reach to be kept
+    near_miss: float = LEAST_NEAR_MISS  # share of its threshold that a label must reach to be kept
     before_s: float = 3.0
     after_s: float = 1.0
 
     def __post_init__(self) -> None:
+        _check_path("folder", self.folder)
         _within("max_mb", self.max_mb, 1, 1_000_000)
-        _within("near_miss", self.near_miss, 0, 1)
+        _within("near_miss", self.near_miss, LEAST_NEAR_MISS, 1)
         _within("before_s", self.before_s, 2, 30)
         _within("after_s", self.after_s, 0, 30)
 
@@ -174,16 +189,30 @@ class ListenConfig:
     speech: tuple[Action, ...] = ()  # what is done with each transcript
     mqtt: MqttConfig | None = None
     queue: str | None = None  # folder in which failed actions wait; None: memory alone
+    max_age_s: float = 300.0  # an action that could not be done so soon is not done any more
     record: RecordConfig | None = None
     metrics: str | None = None  # file for a collector of Prometheus
 
     def __post_init__(self) -> None:
+        for name in ("bundle", "source", "recogniser"):
+            if getattr(self, name) == "":
+                raise InputError(f"{name}: expected a name or a path, got an empty one")
+        for name in ("queue", "metrics"):
+            if (path := getattr(self, name)) is not None:
+                _check_path(name, path)
         if self.channel is not None:
             _within("channel", self.channel, 0, 127)
         if len(self.commands) > MAX_COMMANDS:
             raise InputError(f"commands: expected at most {MAX_COMMANDS}, got {len(self.commands)}")
+        said: dict[str, str] = {}
+        for command in self.commands:
+            words = " ".join(command.casefold().split())
+            if words in said:
+                raise InputError(f"commands: {said[words]!r} and {command!r} are the same words")
+            said[words] = command
         if self.budget is not None:
             _within("budget", self.budget, 0.001, 1)
+        _within("max_age_s", self.max_age_s, 1, MAX_AGE_S)
         if self.wake and self.wake.then == "commands" and not self.commands:
             raise InputError("wake.then is commands, and no commands are there")
         if self.mqtt is None and any(isinstance(action, Publish) for action in self.actions):
@@ -223,4 +252,15 @@ def read_config(path: str | Path) -> ListenConfig:
 
 def _within(name: str, value: float, least: float, most: float) -> None:
     if not least <= value <= most:
-        raise InputError(f"{name}: expected {least:g} to {most:g}, got {value:g}")
+        # A whole number may be too large to be a float.
+        given = f"{value:g}" if isinstance(value, float) else str(value)[:60]
+        raise InputError(f"{name}: expected {least:g} to {most:g}, got {given}")
+
+
+def _check_path(name: str, path: str) -> None:
+    if not path or "\0" in path:
+        raise InputError(f"{name}: expected a path, got {path!r}")
+    try:
+        Path(path).expanduser()
+    except RuntimeError:
+        raise InputError(f"{name}: {path}: nobody knows whose folder ~ is") from None

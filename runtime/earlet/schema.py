@@ -23,6 +23,14 @@ from earlet.errors import EarletError
 T = TypeVar("T")
 MAX_BYTES = 200_000  # a manifest is a few kilobytes; so many take two seconds to read
 _LINE = re.compile(r" \(line \d+\)$")
+# What PyYAML says in its own words, and what it mostly means.
+HINTS = {
+    "expected <block end>": "; is the line indented as its neighbours are, and what stands above "
+    "it not complete already, as {}, [] and ~ are?",
+    "mapping values are not allowed here": "; a text with a colon in it needs quotes, and nothing "
+    "can be indented below a value such as ~",
+    "found character '\\t'": "; indent with spaces, not with tabs",
+}
 LIKENESS = 0.5  # difflib's ratio from which a key is taken for a misspelt one: two letters of six
 
 
@@ -64,19 +72,14 @@ class _Loader(yaml.SafeLoader):
             mapping[key] = self.construct_object(value_node, deep=deep)
         return mapping
 
-    def construct_section(self, node: yaml.MappingNode) -> Iterator[_Section]:
-        """In two steps, so that the parser may go on within it."""
-        section = _Section()
-        yield section
-        section.update(mapping := self.construct_mapping(node))
-        section.lines = mapping.lines
-
     def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
         """Decimal, also where it begins with 0 (YAML 1.1: octal)."""
         return int(node.value)
 
 
-_Loader.add_constructor("tag:yaml.org,2002:map", _Loader.construct_section)
+# What was read can be written, as any mapping: a bundle made from another has its manifest.
+yaml.SafeDumper.add_representer(_Section, yaml.SafeDumper.represent_dict)
+_Loader.add_constructor("tag:yaml.org,2002:map", _Loader.construct_mapping)
 _Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
 # YAML 1.2 core schema, https://yaml.org/spec/1.2.2/#1032-tag-resolution
 for _tag, _pattern, _first in (
@@ -103,7 +106,9 @@ def load_yaml(text: str, where: str, error: type[EarletError]) -> dict[str, obje
         loaded = yaml.load(text, Loader=_Loader)  # noqa: S506
     except yaml.MarkedYAMLError as problem:
         line = f" line {problem.problem_mark.line + 1}:" if problem.problem_mark else ""
-        raise error(f"{where}:{line} not the YAML that was expected: {problem.problem}") from None
+        reason = str(problem.problem)
+        hint = next((said for told, said in HINTS.items() if told in reason), "")
+        raise error(f"{where}:{line} not the YAML that was expected: {reason}{hint}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as problem:
         reason = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
         raise error(f"{where}: not the YAML that was expected: {reason}") from None

@@ -13,10 +13,11 @@ import pytest
 import soundfile
 
 import earlet
-from earlet.cli import listen
 from earlet.errors import BackendError
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+# A shell's background jobs ignore SIGINT, and so would what they start.
+HEED_CTRL_C = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
 # What writes to stdout; the longer ones are told of a sound.
 COMMANDS = [
     ["--help"],
@@ -43,8 +44,7 @@ def process(*argv: str) -> Iterator[subprocess.Popen[bytes]]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        # A shell's background jobs ignore SIGINT, and so would what they start.
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=HEED_CTRL_C,
     ) as started:
         try:
             yield started
@@ -62,6 +62,32 @@ def interrupt(started: subprocess.Popen[bytes]) -> tuple[int, bytes]:
 def test_the_version_is_that_of_the_package(run: Run) -> None:
     result = run("--version")
     assert (result.returncode, result.stdout) == (0, f"earlet {earlet.__version__}\n")
+
+
+@pytest.mark.parametrize(
+    ("argv", "unneeded"),
+    [
+        (["--version"], ["earlet.service.daemon", "earlet.tasks.listening"]),
+        (["listen", "--bundle", "vad", "--source"], []),
+    ],
+)
+def test_a_command_imports_nothing_that_only_others_need(
+    clip: Path, argv: list[str], unneeded: list[str]
+) -> None:
+    code = """
+import contextlib, sys
+from earlet.cli import main
+with contextlib.suppress(SystemExit):
+    main(sys.argv[1:])
+print(*sys.modules)
+"""
+    given = [*argv, str(clip)] if len(argv) > 1 else argv
+    ran = subprocess.run([sys.executable, "-c", code, *given], capture_output=True, check=True)
+    imported = ran.stdout.decode().split()
+    assert "earlet.cli.explain" in imported
+    parts = ("recordings", "installation", "actions")
+    late = ("earlet.tuning.", *(f"earlet.service.{part}" for part in parts), *unneeded)
+    assert [name for name in imported if name.startswith(late)] == []
 
 
 @pytest.mark.parametrize(
@@ -173,7 +199,7 @@ def test_ctrl_c_ends_classifying_and_what_came_is_answered(imported: Callable[[s
 def test_ctrl_c_that_a_library_turns_into_its_own_error_is_still_one(
     call: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(_: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         try:  # as an extension module that is being imported does
             try:
                 raise KeyboardInterrupt
@@ -182,7 +208,7 @@ def test_ctrl_c_that_a_library_turns_into_its_own_error_is_still_one(
         except ImportError:
             raise BackendError("needs onnxruntime") from None
 
-    monkeypatch.setattr(listen, "load", interrupted)
+    monkeypatch.setattr("earlet.service.daemon.Daemon", interrupted)
     assert call("listen") == (130, "", "")
 
 
@@ -199,7 +225,9 @@ inspect.bundles.installed = interrupt
 sys.argv = ["earlet", "bundles"]
 sys.exit(main())
 """
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, check=False, preexec_fn=HEED_CTRL_C
+    )
     assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, b"", b"")
 
 

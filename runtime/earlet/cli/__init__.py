@@ -3,7 +3,17 @@
 import argparse
 from collections.abc import Sequence
 
-from earlet.cli import classify, inspect, listen, program, transcribe
+from earlet.cli import (
+    classify,
+    explain,
+    inspect,
+    listen,
+    program,
+    replay,
+    service,
+    transcribe,
+    tune,
+)
 from earlet.errors import AudioFileError, MicrophoneError
 
 
@@ -21,6 +31,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"earlet {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (listen, transcribe, classify, inspect):
+    for module in (listen, service, transcribe, classify, tune, explain, replay, inspect):
         module.add_to(commands)
     return parser
