@@ -1,6 +1,8 @@
 # make demo    set up and hear it work, on recordings in the repository
 # make test    set up and run every test, ruff and mypy, then the wheel on each Python that is there
 # make listen  the live microphone
+# make check-microphone  speaks a command into a virtual microphone, and looks for the action it is to start
+# make soak    a day of sound in minutes: memory stays flat, and no hour is heard otherwise than by itself
 # make test-tflite-runtime  what runs .tflite networks, on tflite-runtime and NumPy 1
 
 PYTHON ?= python3
@@ -15,7 +17,7 @@ export OMP_NUM_THREADS := 1
 # onnxruntime reports to its maker unless this is set before it is imported; earlet sets it, too.
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: demo test lint unit wheel test-tflite-runtime listen clean
+.PHONY: demo test lint unit wheel test-tflite-runtime listen check-microphone soak clean
 
 demo: $(VENV)/.runtime
 	@echo; echo '$$ earlet listen --source tests/recordings/commands.flac'
@@ -51,6 +53,12 @@ endif
 
 listen: $(VENV)/.runtime
 	$(BIN)/earlet listen
+
+check-microphone: $(VENV)/.runtime
+	@$(BIN)/python -m tests.rig.check
+
+soak: $(VENV)/.runtime
+	@$(BIN)/python -m tests.soak
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
