@@ -183,5 +183,4 @@ def _description(scheme: Scheme, config: StaticConfig) -> str:
     if scheme in ("dynamic", "smooth"):
         moved = ", their outliers moved into the weights" if scheme == "smooth" else ""
         return f"{weights}, activations uint8 in steps as they come{moved}"
-    bits = " in 7 bits" if config.reduce_range else ""
-    return f"{weights}{bits}, activations uint8 in steps from calibration ({config.calibration})"
+    return f"{weights}, activations uint8 in steps from calibration ({config.calibration})"

@@ -105,12 +105,6 @@ def test_weights_take_eight_bits_but_no_two_neighbours_overflow_without_vnni(
         assert magnitude.max() > 64
 
 
-def test_a_reduced_range_is_seven_bits_for_all_weights(rng: np.random.Generator) -> None:
-    prepared = static.prepare(random_convolutions(rng))
-    int8 = static.quantize(prepared, features(rng, 2), StaticConfig(reduce_range=True))
-    assert [np.abs(w.astype(int)).max() for w in weights(int8)] == [64, 64]
-
-
 def test_weights_whose_neighbours_are_not_known_take_seven_bits(rng: np.random.Generator) -> None:
     graph = GraphBuilder("transposed")
     x = graph.input("features", np.float32, [1, N_FRAMES, CHANNELS])

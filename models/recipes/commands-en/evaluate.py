@@ -1,63 +1,57 @@
 """What the network misses, and how often it fires on nothing, through earlet's own detector.
 
-Commands are spliced into a stream, one every 3 s, all at the same active level, clean and with the
-held-out part of each noise at 10 dB. Continuous speech is run as it is. The posteriors of a stream
-are computed once; the detector then runs over them at each threshold.
+Commands are spliced into a stream, one every 3 s, all at the same active level, clean and with
+noises at 10 dB. Continuous speech is run as it is. The posteriors of a stream are computed once;
+the detector then runs over them at each threshold. With a second stage, the sound around each event
+is scored by the speech recogniser, and events of a low score are none.
 """
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 from data import COMMANDS, FRONT_END, LABELS, SAMPLE_RATE, HeldOutData
-from network import STRIDE, WINDOW_FRAMES
+from network import STRIDE, WINDOW_FRAMES, n_outputs
 from numpy.typing import NDArray
 from scipy.stats import chi2
-from words import Word, active_rms, find_word, play_at, seconds
+from streams import Spoken, at_speeds, splice, unlike_noises, with_noise
+from words import seconds
 
 from earlet.arrays import FloatArray
 from earlet.backends import open_session
+from earlet.decoding.classify import softmax
 from earlet.features.fbank import Fbank
 from earlet.results import Detection
-from earlet.streaming.spotter import PosteriorStream, SpotterConfig, Trigger
+from earlet.streaming.spotter import ConfirmWindow, SpotterConfig, Trigger
+from earlet.tasks.confirmation import Confirmer
 
-THRESHOLDS = (0.3, 0.5, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.97, 0.98, 0.985, 0.99, 0.995)
 HOP_MS = STRIDE * FRONT_END.hop_length * 1000 // SAMPLE_RATE
 SMOOTHING = 2  # outputs
 REFRACTORY_MS = 1_000
 EVENT_MS = 800  # a command's usual length and the wait for its end
-
-SPACING_S = 3.0  # from one command of a stream to the next
-LEVEL_DBFS = -22.0  # active level of the commands
-SNR_DB = 10.0  # active level of the commands to the level of the noise
-SPEEDS = (0.85, 0.92, 1.0, 1.09, 1.17)  # at which the continuous speech is played once more
 LATE_S = 0.75  # after the end of the word: until then an event still answers it
 CONFIDENCE = 0.95
-SEED = 2
+BLOCK = 2_000  # outputs: 80 s at once
 
 
 @dataclass(frozen=True)
-class Stream:
-    """Posteriors of a stream, and the words that were spoken in it."""
+class Setting:
+    """What decides: a threshold of all commands, and the second stage's least score, if any."""
 
-    posteriors: FloatArray  # (n_hops, n_labels)
-    words: list[tuple[str, float, float]] = field(default_factory=list)  # label, start, end in s
-
-    @property
-    def hours(self) -> float:
-        """Its length."""
-        return len(self.posteriors) * HOP_MS / 3.6e6
+    threshold: float
+    score: float | None = None
 
 
 @dataclass(frozen=True)
 class Point:
-    """The detector at one threshold, the same for all commands."""
+    """The detector at one setting."""
 
-    threshold: float
+    setting: Setting
     missed: dict[str, float]  # share of the commands, clean and with each noise
-    wrong: dict[str, int]  # events that are no answer to a command, in the same streams
+    unlike: dict[str, float]  # the same with noises that training has nothing like
+    wrong: int  # events that are no answer to a command, in the clean stream
     false_alarms: dict[str, int]  # events in continuous speech, by source
     at_speeds: int  # the same, of all of the speech at each of SPEEDS
     words_fired: int  # isolated other words that set off an event
@@ -80,7 +74,7 @@ class Evaluation:
 
 
 class Listener:
-    """A network file behind earlet's stream."""
+    """A network file as it would hear in earlet's stream, but many windows at once."""
 
     def __init__(self, network: Path) -> None:
         self._session = open_session(network.read_bytes(), network.name, "onnxruntime", 1)
@@ -88,15 +82,94 @@ class Listener:
 
     def __call__(self, waveform: FloatArray) -> FloatArray:
         """(n_samples,) -> posteriors (n_hops, n_labels)."""
-        stream = PosteriorStream(detector(0.5), self._features, self._logits)
-        return np.stack(stream.push(waveform))
+        # As if silence had gone before: the first window is of it alone.
+        lead = (WINDOW_FRAMES - 1) * FRONT_END.hop_length + FRONT_END.win_length
+        heard = np.concatenate([np.zeros(lead, dtype=np.float32), waveform])
+        features = self._features(heard)
+        n = n_outputs(len(features))
+        blocks = [
+            self._logits(features[STRIDE * first :][: WINDOW_FRAMES + STRIDE * (BLOCK - 1)])
+            for first in range(0, n, BLOCK)
+        ]
+        return softmax(np.concatenate(blocks)[1:])
 
-    def _logits(self, window: FloatArray) -> FloatArray:
-        (logits,) = self._session.run({"features": window[None]})
-        return np.asarray(logits[0, -1], dtype=np.float32)
+    def _logits(self, features: FloatArray) -> FloatArray:
+        (logits,) = self._session.run({"features": features[None]})
+        return np.asarray(logits[0], dtype=np.float32)
 
 
-def detector(threshold: float) -> SpotterConfig:
+class SecondStage:
+    """Asks the recogniser about events."""
+
+    def __init__(self, confirmer: Confirmer, window: ConfirmWindow) -> None:
+        self._confirmer = confirmer
+        self._before = seconds(window.before_ms / 1000)
+        self._after = seconds(window.after_ms / 1000)
+
+    def score(self, waveform: FloatArray, event: Detection) -> float:
+        """That the event's command was said where it fired."""
+        at = seconds(event.end_s)
+        around = waveform[max(0, at - self._before) : at + self._after]
+        return self._confirmer.score(event.label, around)
+
+
+class Heard:
+    """A stream as a network hears it."""
+
+    def __init__(self, spoken: Spoken, listen: Listener, second: SecondStage | None = None) -> None:
+        self.spoken = spoken
+        self._posteriors = listen(spoken.waveform)
+        self._second = second
+        self._scores: dict[Detection, float] = {}
+
+    def events(self, setting: Setting) -> list[Detection]:
+        """What the detector reports; as `earlet.streaming.cascade` does with a second stage."""
+        is_final = setting.score is None
+        trigger = Trigger(detector(setting.threshold), LABELS, HOP_MS / 1000, is_final=is_final)
+        confirmed = []
+        for row in self._worth_a_look(setting.threshold):
+            if row > trigger.hop:
+                trigger.pause()
+            event = trigger.push(self._posteriors[row], row + 1 - trigger.hop)
+            if event is None:
+                continue
+            if setting.score is not None:
+                if self._score(event) < setting.score:
+                    continue
+                trigger.settle(event.label, trigger.hop)
+            confirmed.append(event)
+        return confirmed
+
+    def _worth_a_look(self, threshold: float) -> NDArray[np.intp]:
+        """Rows in which the detector's mean may reach the threshold, and those that it is of."""
+        over = np.flatnonzero(self._posteriors[:, : len(COMMANDS)].max(axis=1) >= threshold / 2)
+        near = np.unique(over[:, None] + np.arange(1 - SMOOTHING, SMOOTHING))
+        return near[(near >= 0) & (near < len(self._posteriors))]
+
+    def answers(self, setting: Setting) -> tuple[NDArray[np.bool_], int]:
+        """Which words were answered by their own label, and how many events answer none."""
+        words = self.spoken.words
+        answered = np.zeros(len(words), dtype=bool)
+        wrong = 0
+        starts = np.array([start for _, start, _ in words])
+        for event in self.events(setting):
+            i = int(np.searchsorted(starts, event.end_s, side="right")) - 1
+            label, _, end = words[max(i, 0)]
+            if i >= 0 and event.label == label and event.end_s <= end + LATE_S and not answered[i]:
+                answered[i] = True
+            else:
+                wrong += 1
+        return answered, wrong
+
+    def _score(self, event: Detection) -> float:
+        if self._second is None:
+            raise ValueError("a score needs a second stage")
+        if event not in self._scores:
+            self._scores[event] = self._second.score(self.spoken.waveform, event)
+        return self._scores[event]
+
+
+def detector(threshold: float, confirm: ConfirmWindow | None = None) -> SpotterConfig:
     """The bundle's `streaming` section with one threshold for all commands."""
     return SpotterConfig(
         window_frames=WINDOW_FRAMES,
@@ -105,87 +178,58 @@ def detector(threshold: float) -> SpotterConfig:
         refractory_ms=REFRACTORY_MS,
         event_ms=EVENT_MS,
         thresholds=dict.fromkeys(COMMANDS, threshold),
+        confirm=confirm,
     )
-
-
-def events(stream: Stream, threshold: float) -> list[Detection]:
-    """What the detector reports in a stream."""
-    trigger = Trigger(detector(threshold), LABELS, HOP_MS / 1000)
-    return [event for event in map(trigger.push, stream.posteriors) if event is not None]
 
 
 def evaluate(
-    network: Path, data: HeldOutData, thresholds: Sequence[float] = THRESHOLDS
+    network: Path,
+    data: HeldOutData,
+    settings: Sequence[Setting],
+    second: SecondStage | None = None,
 ) -> Evaluation:
     """Measure a network on the held-out data."""
     listen = Listener(network)
-    commands = splice(
-        [(c, clip) for c, clips in zip(COMMANDS, data.commands, strict=True) for clip in clips]
-    )
-    spoken = {"clean": Stream(listen(commands.waveform), commands.words)}
-    for name, noise in data.noises.items():
-        spoken[name] = Stream(listen(with_noise(commands.waveform, noise)), commands.words)
-    others = splice([("none", clip) for clip in data.words])
-    isolated = Stream(listen(others.waveform), others.words)
-    speech = {name: Stream(listen(np.concatenate(clips))) for name, clips in data.speech.items()}
-    everything = np.concatenate([clip for clips in data.speech.values() for clip in clips])
-    played = [Stream(listen(play_at(everything, speed))) for speed in SPEEDS]
-    points = []
-    for threshold in thresholds:
-        answers = {name: _answers(stream, threshold) for name, stream in spoken.items()}
-        clean, _ = answers["clean"]
-        labels = np.array([label for label, _, _ in commands.words])
-        points.append(
-            Point(
-                threshold=threshold,
-                missed={name: float(1 - hits.mean()) for name, (hits, _) in answers.items()},
-                wrong={name: wrong for name, (_, wrong) in answers.items()},
-                false_alarms={name: len(events(s, threshold)) for name, s in speech.items()},
-                at_speeds=sum(len(events(stream, threshold)) for stream in played),
-                words_fired=len(events(isolated, threshold)),
-                per_command={c: float(1 - clean[labels == c].mean()) for c in COMMANDS},
-            )
+
+    def hear(spoken: Spoken) -> Heard:
+        return Heard(spoken, listen, second)
+
+    clips = zip(COMMANDS, data.commands, strict=True)
+    commands = splice([(label, clip) for label, clips in clips for clip in clips])
+
+    def hear_over(noises: dict[str, FloatArray]) -> dict[str, Heard]:
+        return {
+            name: hear(Spoken(with_noise(commands.waveform, noise), commands.words))
+            for name, noise in noises.items()
+        }
+
+    spoken = {"clean": hear(commands), **hear_over(data.noises)}
+    unlike = hear_over(unlike_noises())
+    isolated = hear(splice([("none", clip) for clip in data.words]))
+    speech = {name: hear(Spoken(np.concatenate(clips))) for name, clips in data.speech.items()}
+    played = [hear(spoken) for spoken in at_speeds(data)]
+    labels = np.array([label for label, _, _ in commands.words])
+
+    def point(setting: Setting) -> Point:
+        clean, wrong = spoken["clean"].answers(setting)
+        return Point(
+            setting=setting,
+            missed={name: _missed(heard, setting) for name, heard in spoken.items()},
+            unlike={name: _missed(heard, setting) for name, heard in unlike.items()},
+            wrong=wrong,
+            false_alarms={name: len(heard.events(setting)) for name, heard in speech.items()},
+            at_speeds=sum(len(heard.events(setting)) for heard in played),
+            words_fired=len(isolated.events(setting)),
+            per_command={c: float(1 - clean[labels == c].mean()) for c in COMMANDS},
         )
+
     return Evaluation(
         n_commands=len(commands.words),
-        n_words=len(others.words),
-        hours={name: stream.hours for name, stream in speech.items()},
-        hours_at_speeds=sum(stream.hours for stream in played),
-        points=points,
+        n_words=len(data.words),
+        hours={name: heard.spoken.hours for name, heard in speech.items()},
+        hours_at_speeds=sum(heard.spoken.hours for heard in played),
+        points=[point(setting) for setting in settings],
     )
-
-
-@dataclass(frozen=True)
-class Spliced:
-    """Clips in a stream of digital silence, and where their words lie."""
-
-    waveform: FloatArray
-    words: list[tuple[str, float, float]]  # label, start, end in s
-
-
-def splice(clips: Sequence[tuple[str, FloatArray]]) -> Spliced:
-    """One clip every `SPACING_S`, in an order drawn once, each at `LEVEL_DBFS`."""
-    spacing = seconds(SPACING_S)
-    waveform = np.zeros(len(clips) * spacing + spacing, dtype=np.float32)
-    words = []
-    for position, i in enumerate(np.random.default_rng(SEED).permutation(len(clips))):
-        label, clip = clips[i]
-        clip = clip[:spacing]
-        word = find_word(clip) or Word(clip, 0, len(clip))
-        at = position * spacing + spacing // 2
-        gain = 10 ** (LEVEL_DBFS / 20) / active_rms(word.spoken)
-        waveform[at : at + len(clip)] = clip * np.float32(gain)
-        words.append((label, (at + word.start) / SAMPLE_RATE, (at + word.end) / SAMPLE_RATE))
-    return Spliced(np.clip(waveform, -1, 1), words)
-
-
-def with_noise(waveform: FloatArray, noise: FloatArray) -> FloatArray:
-    """Commands at `LEVEL_DBFS` with a noise, repeated to their length, `SNR_DB` below."""
-    level = 10 ** ((LEVEL_DBFS - SNR_DB) / 20)
-    repeated = np.resize(noise, len(waveform)) * np.float32(
-        level / np.sqrt(np.square(noise).mean())
-    )
-    return np.clip(waveform + repeated, -1, 1)
 
 
 def poisson_bounds(n_events: int, hours: float) -> tuple[float, float]:
@@ -195,16 +239,6 @@ def poisson_bounds(n_events: int, hours: float) -> tuple[float, float]:
     return float(low / hours), float(chi2.ppf(1 - tail, 2 * n_events + 2) / 2 / hours)
 
 
-def _answers(stream: Stream, threshold: float) -> tuple[NDArray[np.bool_], int]:
-    """Which words were answered by an event of their own label, and how many events answer none."""
-    answered = np.zeros(len(stream.words), dtype=bool)
-    wrong = 0
-    starts = np.array([start for _, start, _ in stream.words])
-    for event in events(stream, threshold):
-        i = int(np.searchsorted(starts, event.end_s, side="right")) - 1
-        label, _, end = stream.words[max(i, 0)]
-        if i >= 0 and event.label == label and event.end_s <= end + LATE_S and not answered[i]:
-            answered[i] = True
-        else:
-            wrong += 1
-    return answered, wrong
+def _missed(heard: Heard, setting: Setting) -> float:
+    answered, _ = heard.answers(setting)
+    return float(1 - answered.mean())

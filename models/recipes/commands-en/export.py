@@ -7,16 +7,17 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
-from augment import NoiseRenderer, mix
+from augment import mix
 from data import TrainingData
 from network import STRIDE, WINDOW_FRAMES, Spotter
+from noises import NoiseRenderer
 from segments import N_FRAMES, N_MELS, Renderer
+from synthesis import Synthetic
 
 from earlet.arrays import FloatArray
 from earlet.backends import open_session
 from earlet_quantize.graph import save, tidy
 from earlet_quantize.schemes import static
-from earlet_quantize.schemes.static import StaticConfig
 
 OPSET = 18
 CALIBRATION = {"words": 160, "continuous": 80}  # segments
@@ -66,13 +67,14 @@ def to_int8(float_path: Path, int8_path: Path, data: TrainingData) -> None:
     # Logits reach from -80 to 15: in steps of 95 / 255 they are coarse.
     last = [node.name for node in prepared.graph.node if node.op_type == "Conv"][-1]
     feeds = ({"features": features[None]} for features in _calibration(data))
-    config = StaticConfig(reduce_range=True)  # as the model card's figures were measured
-    save(static.quantize(prepared, feeds, config, exclude=[last]), int8_path)
+    save(static.quantize(prepared, feeds, exclude=[last]), int8_path)
 
 
 def _calibration(data: TrainingData) -> Iterator[FloatArray]:
     rng = np.random.default_rng(SEED)
-    renderer = Renderer(data, rng)
+    # Recordings in the place of synthetic speech: quantizing needs no synthesizer.
+    words = [clip for clips in data.words.values() for clip in clips]
+    renderer = Renderer(data, Synthetic(data.commands, words, data.reading), rng)
     noise_renderer = NoiseRenderer(data, renderer, rng)
     for kind, n in CALIBRATION.items():
         yield from mix(getattr(renderer, kind)(n), noise_renderer.draw(n), rng)

@@ -1,12 +1,14 @@
-"""The model card: the measured curve as a table and a picture, to choose a threshold by."""
+"""The model card: the measured curves as tables and a picture, to choose thresholds by."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
-from evaluate import SNR_DB, Evaluation, Point, poisson_bounds
+from evaluate import Evaluation, Point, Setting, poisson_bounds
+from matplotlib.axes import Axes
+from streams import SNR_DB
 
 CARD = Path(__file__).with_name("card.md")
 KITCHEN = "doing_the_dishes"
@@ -15,12 +17,12 @@ CURVES: tuple[tuple[str, str, Callable[[Point], float]], ...] = (
     (f"kitchen noise, {SNR_DB:g} dB", "#d1731b", lambda point: point.missed[KITCHEN]),
     (f"mean of six noises, {SNR_DB:g} dB", "#8a8f98", lambda point: noisy(point)),
 )
-PLOT_MAX_PER_HOUR = 30
+PLOT_MAX_PER_HOUR = 100
 
 
 def noisy(point: Point) -> float:
     """Missed with noise, mean over the noises."""
-    return float(np.mean([share for name, share in point.missed.items() if name != "clean"]))
+    return _mean([share for name, share in point.missed.items() if name != "clean"])
 
 
 def alarms(point: Point) -> int:
@@ -28,97 +30,144 @@ def alarms(point: Point) -> int:
     return sum(point.false_alarms.values())
 
 
-def write_card(path: Path, int8: Evaluation, float32: Evaluation, threshold: float) -> None:
+def at(evaluation: Evaluation, setting: Setting) -> Point:
+    """The measurement at one of its settings."""
+    return next(point for point in evaluation.points if point.setting == setting)
+
+
+def write_card(
+    path: Path, int8: Evaluation, float32: Evaluation, alone: Setting, confirmed: Setting
+) -> None:
     """Fill the measurements into the card's text."""
-    chosen = at(int8, threshold)
     hours = sum(int8.hours.values())
-    low, high = poisson_bounds(alarms(chosen), hours)
-    speech = "\n".join(
-        f"| {name} | {60 * int8.hours[name]:.1f} | {count} |"
-        for name, count in chosen.false_alarms.items()
-    )
-    noises = "\n".join(
-        f"| {name.replace('_', ' ')} | {at(float32, threshold).missed[name]:.1%} | {missed:.1%} |"
-        for name, missed in chosen.missed.items()
-    )
-    commands = ", ".join(f"{name} {missed:.0%}" for name, missed in chosen.per_command.items())
-    text = CARD.read_text(encoding="utf-8").format(
-        threshold=threshold,
-        missed=f"{chosen.missed['clean']:.1%}",
-        missed_kitchen=f"{chosen.missed[KITCHEN]:.1%}",
-        alarms=alarms(chosen),
-        rate=f"{alarms(chosen) / hours:.1f}",
-        bounds=f"{low:.1f} to {high:.1f}",
-        hours=f"{hours:.2f}",
-        n_commands=int8.n_commands,
-        n_words=int8.n_words,
-        rate_at_speeds=f"{chosen.at_speeds / int8.hours_at_speeds:.1f}",
-        hours_at_speeds=f"{int8.hours_at_speeds:.1f}",
-        curve="\n".join(_row(point, int8, threshold) for point in int8.points),
-        speech=speech,
-        noises=noises,
-        commands=commands,
-    )
-    path.write_text(text, encoding="utf-8")
+    chosen = {"alone": at(int8, alone), "confirmed": at(int8, confirmed)}
+    figures: dict[str, object] = {
+        "hours": f"{hours:.2f}",
+        "hours_at_speeds": f"{int8.hours_at_speeds:.1f}",
+        "n_commands": int8.n_commands,
+        "n_words": int8.n_words,
+        "thresholds": _table(int8, alone, lambda setting: setting.score is None),
+        "scores": _table(int8, confirmed, lambda setting: setting.score is not None),
+        "speech": _speech(int8, list(chosen.values())),
+        "conditions": _conditions([at(float32, alone), *chosen.values()]),
+        "commands": _commands(chosen["alone"]),
+        "commands_confirmed": _commands(chosen["confirmed"]),
+    }
+    for name, point in chosen.items():
+        low, high = poisson_bounds(alarms(point), hours)
+        figures |= {
+            f"{name}_threshold": f"{point.setting.threshold:g}",
+            f"{name}_score": point.setting.score,
+            f"{name}_missed": f"{point.missed['clean']:.1%}",
+            f"{name}_kitchen": f"{point.missed[KITCHEN]:.1%}",
+            f"{name}_noisy": f"{noisy(point):.1%}",
+            f"{name}_unlike": f"{_mean(list(point.unlike.values())):.1%}",
+            f"{name}_alarms": alarms(point),
+            f"{name}_rate": f"{alarms(point) / hours:.1f}",
+            f"{name}_bounds": f"{low:.1f} to {high:.1f}",
+            f"{name}_rate_at_speeds": f"{point.at_speeds / int8.hours_at_speeds:.1f}",
+        }
+    path.write_text(CARD.read_text(encoding="utf-8").format(**figures), encoding="utf-8")
 
 
-def at(evaluation: Evaluation, threshold: float) -> Point:
-    """The measurement at one of its thresholds."""
-    return next(point for point in evaluation.points if point.threshold == threshold)
-
-
-def _row(point: Point, evaluation: Evaluation, chosen: float) -> str:
+def _table(evaluation: Evaluation, chosen: Setting, belongs: Callable[[Setting], bool]) -> str:
     hours = sum(evaluation.hours.values())
-    low, high = poisson_bounds(alarms(point), hours)
-    bold = "**" if point.threshold == chosen else ""
-    cells = (
-        f"{bold}{point.threshold:g}{bold}",
-        f"{point.missed['clean']:.1%}",
-        f"{point.missed[KITCHEN]:.1%}",
-        f"{noisy(point):.1%}",
-        str(point.wrong["clean"]),
-        str(alarms(point)),
-        f"{alarms(point) / hours:.1f} ({low:.1f}-{high:.1f})",
-        f"{point.at_speeds / evaluation.hours_at_speeds:.1f}",
-        f"{point.words_fired / evaluation.n_words:.1%}",
+    rows = []
+    for point in evaluation.points:
+        setting = point.setting
+        if not belongs(setting):
+            continue
+        low, high = poisson_bounds(alarms(point), hours)
+        cells = [
+            f"{setting.threshold:g}",
+            *([] if setting.score is None else [f"{setting.score:g}"]),
+            f"{point.missed['clean']:.1%}",
+            f"{point.missed[KITCHEN]:.1%}",
+            f"{noisy(point):.1%}",
+            f"{_mean(list(point.unlike.values())):.1%}",
+            str(point.wrong),
+            str(alarms(point)),
+            f"{alarms(point) / hours:.1f} ({low:.1f}-{high:.1f})",
+            f"{point.at_speeds / evaluation.hours_at_speeds:.1f}",
+            f"{point.words_fired / evaluation.n_words:.1%}",
+        ]
+        if setting == chosen:
+            cells = [f"**{cell}**" for cell in cells]
+        rows.append(_row(cells))
+    return "\n".join(rows)
+
+
+def _speech(evaluation: Evaluation, points: Sequence[Point]) -> str:
+    return "\n".join(
+        _row([name, f"{60 * hours:.1f}", *(str(point.false_alarms[name]) for point in points)])
+        for name, hours in evaluation.hours.items()
     )
+
+
+def _conditions(points: Sequence[Point]) -> str:
+    shares = [{**point.missed, **point.unlike} for point in points]
+    return "\n".join(
+        _row([name.replace("_", " "), *(f"{share[name]:.1%}" for share in shares)])
+        for name in shares[0]
+    )
+
+
+def _commands(point: Point) -> str:
+    return ", ".join(f"{name} {missed:.0%}" for name, missed in point.per_command.items())
+
+
+def _row(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def plot(path: Path, evaluation: Evaluation, threshold: float) -> None:
-    """Missed commands against false alarms an hour, a line for each condition."""
+def _mean(shares: Sequence[float]) -> float:
+    return float(np.mean(shares))
+
+
+def plot(path: Path, evaluation: Evaluation, alone: Setting, confirmed: Setting) -> None:
+    """Missed commands against false alarms an hour, without and with the second stage."""
     mpl.use("Agg")
-    hours = sum(evaluation.hours.values())
-    chosen = at(evaluation, threshold)
-    figure, axes = plt.subplots(figsize=(7.2, 4.6), dpi=160, layout="constrained")
-    low, high = poisson_bounds(alarms(chosen), hours)
-    axes.axvspan(low, high, color="#1b6e8c", alpha=0.08, lw=0)
+    figure, axes = plt.subplots(figsize=(7.2, 4.8), dpi=160, layout="constrained")
+    by_threshold = [p for p in evaluation.points if p.setting.score is None]
+    by_score = [
+        p
+        for p in evaluation.points
+        if p.setting.score is not None and p.setting.threshold == confirmed.threshold
+    ]
+    by_score.sort(key=lambda p: p.setting.score or 0.0)
     for label, colour, missed in CURVES:
-        rates = [alarms(point) / hours for point in evaluation.points]
-        shares = [100 * missed(point) for point in evaluation.points]
-        axes.plot(rates, shares, "o-", color=colour, ms=3.5, lw=1.8, label=label)
-        axes.plot(alarms(chosen) / hours, 100 * missed(chosen), "o", color=colour, ms=9)
-    axes.set_xlim(-0.5, PLOT_MAX_PER_HOUR)
+        for points, line, chosen in ((by_threshold, "-", alone), (by_score, "--", confirmed)):
+            rates = [p.at_speeds / evaluation.hours_at_speeds for p in points]
+            shares = [100 * missed(p) for p in points]
+            name = label if line == "-" else f"{label}, second stage"
+            axes.plot(rates, shares, "o" + line, color=colour, ms=3, lw=1.6, label=name)
+            dot = at(evaluation, chosen)
+            rate = dot.at_speeds / evaluation.hours_at_speeds
+            axes.plot(rate, 100 * missed(dot), "o", color=colour, ms=8)
+    _label(axes, evaluation, alone, confirmed)
+    figure.savefig(path, metadata={"Software": None})
+    plt.close(figure)
+
+
+def _label(axes: Axes, evaluation: Evaluation, alone: Setting, confirmed: Setting) -> None:
+    axes.set_xscale("symlog", linthresh=1)
+    axes.set_xlim(-0.05, PLOT_MAX_PER_HOUR)
     axes.set_ylim(0, 50)
-    axes.set_xlabel("false alarms per hour of continuous speech")
+    ticks = [0, 0.5, 1, 2, 5, 10, 20, 50, 100]
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.minorticks_off()
+    axes.set_xlabel(
+        f"false alarms per hour of continuous speech ({evaluation.hours_at_speeds:.1f} h: "
+        f"{sum(evaluation.hours.values()):.2f} h at five speeds)"
+    )
     axes.set_ylabel("commands missed, %")
     axes.set_title(
-        f"{evaluation.n_commands} commands by unseen speakers, {hours:.2f} h of unseen speech",
+        f"{evaluation.n_commands} commands by unseen speakers; large dots: threshold "
+        f"{alone.threshold:g}, and {confirmed.threshold:g} with score {confirmed.score:g}",
         loc="left",
-        fontsize=11,
-    )
-    axes.text(
-        0.985,
-        0.62,
-        f"large dots: threshold {threshold:g}\nshaded: its rate's 95 % bounds",
-        transform=axes.transAxes,
-        ha="right",
-        fontsize=8.5,
-        color="#555555",
+        fontsize=10,
     )
     axes.grid(color="#e4e6e9", lw=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="upper right")
-    figure.savefig(path, metadata={"Software": None})
-    plt.close(figure)
+    axes.legend(frameon=False, loc="upper right", fontsize=8, handlelength=3.5)

@@ -14,6 +14,7 @@ from network import STRIDE, WINDOW_FRAMES, n_outputs
 from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.fft import irfft, next_fast_len, rfft
+from synthesis import Synthetic
 from words import Word, active_rms, fade, find_word, play_at, seconds
 
 from earlet.arrays import FloatArray
@@ -37,7 +38,8 @@ MAX_WORDS = 6  # answers kept per segment
 
 LEVEL_RMS = 10 ** (-22 / 20)  # of speech, before the gains of training
 N_ROOMS = 200
-SPEECH_SHARES = (0.28, 0.52, 0.14, 0.06)  # orders, reading, phrases, Arabic words
+SPEECH_SHARES = (0.24, 0.44, 0.12, 0.05, 0.15)  # orders, reading, phrases, Arabic, synthetic
+SYNTHETIC_COMMANDS = 0.1  # share of the commands
 REVERBERATED = 0.4  # share of the segments that are heard in a room
 NOBODY_SPEAKS = 0.05  # share of the continuous segments that stay silent: noise alone
 
@@ -88,10 +90,12 @@ def together(parts: Sequence[Segments]) -> Segments:
 class Renderer:
     """Draws segments at random from the training data."""
 
-    def __init__(self, data: TrainingData, rng: Generator) -> None:
+    def __init__(self, data: TrainingData, synthetic: Synthetic, rng: Generator) -> None:
         self._rng = rng
         self._fbank = Fbank(FRONT_END)
         self._commands = [[w for w in map(find_word, clips) if w] for clips in data.commands]
+        self._said = [[w for w in map(find_word, clips) if w] for clips in synthetic.commands]
+        self._near = [w for w in map(find_word, synthetic.near_words) if w]
         self._words = [[w for w in map(find_word, c) if w] for c in data.words.values()]
         shares = np.array([min(len(words), 60) for words in self._words]) ** 0.7
         self._word_shares = shares / shares.sum()
@@ -99,7 +103,7 @@ class Renderer:
         self._phrases = data.phrases
         self.speech = [
             np.concatenate([clip * (LEVEL_RMS / active_rms(clip)) for clip in clips])
-            for clips in (data.orders, data.reading, data.phrases, data.arabic)
+            for clips in (data.orders, data.reading, data.phrases, data.arabic, synthetic.speech)
         ]
         self._rooms = [self._room() for _ in range(N_ROOMS)]
 
@@ -134,7 +138,7 @@ class Renderer:
         if rng.random() < NOBODY_SPEAKS:
             return self.log_power(stream), [], 0
         lead = seconds(rng.uniform(0, 2.5)) if rng.random() < 0.12 else 0
-        source = self.speech[rng.choice(4, p=SPEECH_SHARES)]
+        source = self.speech[rng.choice(len(self.speech), p=SPEECH_SHARES)]
         speech = self._stretch(_cut(rng, source, SEGMENT_SAMPLES * 5 // 4), 0.82, 1.22)
         if rng.random() < 0.06:
             speech = speech[::-1]  # sounds of speech in an order that no language has
@@ -173,15 +177,18 @@ class Renderer:
         command = NONE
         if draw < 0.60:
             command = int(rng.integers(NONE))
-            word = self._stretched(_pick(rng, self._commands[command]))
-        elif draw < 0.66:
+            clips = self._said if rng.random() < SYNTHETIC_COMMANDS else self._commands
+            word = self._stretched(_pick(rng, clips[command]))
+        elif draw < 0.65:
             return NONE, self._part_of_command()
-        elif draw < 0.69:
+        elif draw < 0.68:
             return NONE, self._two_halves()
-        elif draw < 0.82:
+        elif draw < 0.75:
+            word = self._stretched(_pick(rng, self._near))
+        elif draw < 0.84:
             words = self._words[rng.choice(len(self._words), p=self._word_shares)]
             word = self._stretched(_pick(rng, words))
-        elif draw < 0.87:
+        elif draw < 0.88:
             word = self._stretched(_pick(rng, self._arabic))
         elif draw < 0.92:
             phrase = _pick(rng, self._phrases)[: seconds(1.5)]

@@ -11,14 +11,20 @@ import numpy as np
 import pytest
 import torch
 from augment import mix
-from data import COMMANDS, FRONT_END, NONE, load_held_out, load_training
-from evaluate import LEVEL_DBFS, SNR_DB, SPACING_S, poisson_bounds, splice, with_noise
+from data import COMMANDS, FRONT_END, LABELS, NONE, SAMPLE_RATE, load_held_out, load_training
+from evaluate import BLOCK, HOP_MS, Heard, Listener, Setting, poisson_bounds
 from network import STRIDE, WINDOW_FRAMES, Spotter
 from segments import MAX_WORDS, N_FRAMES, N_OUTPUTS, POWER_FLOOR, Segments
+from streams import LEVEL_DBFS, SNR_DB, SPACING_S, Spoken, splice, unlike_noises, with_noise
+from synthesis import sounds_near
 from words import active_rms, find_word, seconds
 
+import earlet
 from earlet.arrays import FloatArray
 from earlet.features.fbank import Fbank
+from earlet.results import Detection
+
+MODEL = Path(__file__).parents[2] / "commands-en"
 
 
 def data_folder() -> Path:
@@ -98,6 +104,76 @@ def test_commands_are_spliced_at_one_level_and_noise_lies_below_it() -> None:
     noise = with_noise(np.zeros(48_000, dtype=np.float32), hiss)
     level = 10 * np.log10(np.square(noise).mean())
     assert level == pytest.approx(LEVEL_DBFS - SNR_DB, abs=0.1)
+
+
+class HeardAt:
+    """A network that hears commands at given times, and a second stage that likes some of them."""
+
+    def __init__(self, posteriors: dict[float, tuple[str, float]]) -> None:
+        self._posteriors = posteriors
+
+    def __call__(self, waveform: FloatArray) -> FloatArray:
+        """Posteriors, (n_hops, n_labels)."""
+        rows = np.zeros((len(waveform) * 1_000 // HOP_MS // SAMPLE_RATE, len(LABELS)), np.float32)
+        for at, (label, posterior) in self._posteriors.items():
+            hop = round(at * 1_000 / HOP_MS)
+            rows[hop : hop + 2, LABELS.index(label)] = posterior
+        return rows
+
+    def score(self, _: FloatArray, event: Detection) -> float:
+        """Of all commands but one it is certain."""
+        return -9.0 if event.label == "up" else -1.0
+
+
+def test_an_answer_is_the_right_word_in_time_and_all_else_is_wrong() -> None:
+    words = [("go", 1.0, 1.5), ("up", 4.0, 4.5), ("one", 7.0, 7.5), ("left", 10.0, 10.5)]
+    network = HeardAt(
+        {
+            1.8: ("go", 0.9),  # right
+            4.8: ("up", 0.7),  # right, but not over 0.8, nor to the second stage
+            7.8: ("five", 0.9),  # another word
+            11.4: ("left", 0.9),  # more than 0.75 s after the word
+        }
+    )
+    spoken = Spoken(np.zeros(13 * SAMPLE_RATE, dtype=np.float32), words)
+    heard = Heard(spoken, network, network)  # type: ignore[arg-type]
+    for setting, answered in (
+        (Setting(0.5), [True, True, False, False]),
+        (Setting(0.8), [True, False, False, False]),
+        (Setting(0.5, score=-5.0), [True, False, False, False]),
+    ):
+        answers, wrong = heard.answers(setting)
+        assert answers.tolist() == answered
+        assert wrong == 2
+
+
+def test_many_windows_at_once_are_heard_as_in_earlets_stream() -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, seconds(BLOCK * HOP_MS / 1_000 + 2.0))
+    waveform = noise.astype(np.float32)
+    spotter = earlet.pipeline("audio-classification", MODEL)
+    expected = np.stack(spotter.posterior_stream().push(waveform))
+    posteriors = Listener(MODEL / "network.int8.onnx")(waveform)
+    np.testing.assert_allclose(posteriors, expected, atol=1e-5)
+
+
+def test_near_words_are_those_of_which_a_part_is_the_command_but_for_an_edit() -> None:
+    # Phonemes as the CMU Pronouncing Dictionary gives them.
+    zero, go = ["Z", "IH", "R", "OW"], ["G", "OW"]
+    assert sounds_near(["HH", "IH", "R", "OW"], zero)  # hero: one replaced
+    assert sounds_near(["Z", "IH", "R", "OW", "Z"], zero)  # zeros: one more
+    assert sounds_near(["AH", "G", "OW"], go)  # ago: all of it
+    assert not sounds_near(["N", "OW"], go)  # no: of two phonemes none may differ
+    assert not sounds_near(["T", "EY", "B", "AH", "L"], zero)  # table
+    assert not sounds_near(["S", "AH", "B", "Z", "IH", "R", "OW", "D", "AH"], zero)  # too long
+
+
+def test_unlike_noises_are_the_same_each_time_and_never_silent() -> None:
+    first, second = unlike_noises(), unlike_noises()
+    for name, noise in first.items():
+        np.testing.assert_array_equal(noise, second[name])
+        level = active_rms(noise)
+        quietest = min(active_rms(part) for part in np.array_split(noise, 20))
+        assert 20 * np.log10(quietest / level) > -20, name
 
 
 def test_no_recording_is_both_learned_from_and_measured_on() -> None:

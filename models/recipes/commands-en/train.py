@@ -13,14 +13,16 @@ kept as a hard negative.
 import argparse
 import copy
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
-from augment import NoiseRenderer, mix
+from augment import mix
 from data import NONE, TrainingData, load_training
 from network import Spotter
+from noises import NoiseRenderer
 from numpy.random import Generator
 from segments import (
     ANSWER_OUTPUTS,
@@ -32,22 +34,24 @@ from segments import (
     Segments,
     together,
 )
+from synthesis import Synthetic, synthesize
 from torch import Tensor
 
 from earlet.arrays import FloatArray
 
-STEPS = 75_000
-# What is kept is the mean of the averaged weights at this share of the steps, where the learning
-# rate is still high, and at the end: better than either (Wortsman et al., "Model soups", 2022).
-EARLY = 0.3
+STEPS = 24_368
 BATCH = {"words": 19, "speech": 8, "hard": 5}  # segments of each kind
 BANK = {"words": 24_000, "speech": 6_000, "hard": 5_000}  # segments kept; the oldest leave first
 N_NOISES = 3_000
-LEARNING_RATE = 4e-3
-WARM_UP = 0.08  # of all steps; then half a cosine down to LAST_RATE of it
-LAST_RATE = 0.01
-WEIGHT_DECAY = 2e-3
-AVERAGE = 0.9995  # exponential moving average of the weights
+LEARNING_RATE = 3e-3
+WARM_UP = 0.04  # of all steps
+FALL = 0.655  # of all steps: from there on the rate falls in a line to LAST_RATE of it
+LAST_RATE = 0.03
+# From this share of the steps on the averaged weights of each round are kept, and the mean of them
+# all is the result: better than any of them (Wortsman et al., "Model soups", 2022).
+KEPT_FROM = 0.3
+WEIGHT_DECAY = 5e-3
+AVERAGE = 0.9998  # exponential moving average of the weights
 HARDEST = 0.02  # share of the "none" outputs that count once more
 BEST_OUTPUTS = 3  # of ANSWER_OUTPUTS: those that must answer
 ROUND_STEPS = 2_500
@@ -110,26 +114,22 @@ def loss(logits: Tensor, segments: Segments) -> dict[str, Tensor]:
 class Training:
     """Everything that changes from step to step."""
 
-    def __init__(self, data: TrainingData, steps: int, seed: int) -> None:
+    def __init__(
+        self, data: TrainingData, synthetic: Synthetic, network: Spotter, steps: int, seed: int
+    ) -> None:
         torch.manual_seed(seed)
         self.rng = np.random.default_rng(seed)
-        self.step = 0
-        self.renderer = Renderer(data, self.rng)
+        self.step, self.steps = 0, steps
+        self.renderer = Renderer(data, synthetic, self.rng)
         self.noise_renderer = NoiseRenderer(data, self.renderer, self.rng)
         self.banks = {kind: Bank(capacity) for kind, capacity in BANK.items()}
         self.noises = self.noise_renderer.draw(N_NOISES)
-        self.network = Spotter()
+        self.network = network.train()
         self.average = copy.deepcopy(self.network).eval()
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY
         )
-        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer,
-            LEARNING_RATE,
-            total_steps=steps + 1,
-            pct_start=WARM_UP,
-            final_div_factor=1 / (LAST_RATE * 25),  # OneCycleLR starts at a 25th of the maximum
-        )
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._rate)
         self.banks["words"].add(self.renderer.words(12_000))
         self.banks["speech"].add(self.renderer.continuous(3_000))
         self.banks["hard"].add(self.renderer.continuous(10))
@@ -163,6 +163,12 @@ class Training:
         fired = float((scores > 0.5).mean())
         return f"{fired:.2%} of new speech fires, mined from {scores[order[MINED_PER_ROUND]]:.3f}"
 
+    def _rate(self, step: int) -> float:
+        """Share of the learning rate: up in a line, level, down in a line."""
+        done = step / self.steps
+        fallen = max(0.0, (done - FALL) / (1 - FALL))
+        return min(1.0, (done + 1 / self.steps) / WARM_UP) * (1 - fallen * (1 - LAST_RATE))
+
     def _mixed(self, segments: Segments) -> FloatArray:
         rows = self.rng.integers(0, N_NOISES, len(segments))
         return mix(segments, self.noises[rows], self.rng)
@@ -189,12 +195,13 @@ class Training:
         return np.asarray((posteriors[:, 1:] + posteriors[:, :-1]) / 2)
 
 
-def mean(first: Spotter, second: Spotter) -> Spotter:
-    """The network half way between two of one training."""
-    middle, other = copy.deepcopy(first), second.state_dict()
+def mean(networks: Sequence[Spotter]) -> Spotter:
+    """The network in the middle of several of one training."""
+    middle = copy.deepcopy(networks[-1])
+    states = [network.state_dict() for network in networks]
     for name, value in middle.state_dict().items():
         if value.is_floating_point():
-            value.add_(other[name]).div_(2)
+            value.copy_(torch.stack([state[name] for state in states]).mean(dim=0))
     return middle
 
 
@@ -211,25 +218,26 @@ def load(path: Path) -> Spotter:
     return network.eval()
 
 
-def train(data: Path, out: Path, steps: int, seed: int) -> None:
-    """Train from the data folder; write out/network.npz, also every few minutes on the way."""
+def train(data: Path, out: Path, steps: int, seed: int, start: Path | None = None) -> None:
+    """Train on the data folder, from `start` or anew; write out/network.npz, also on the way."""
     torch.set_num_threads(1)
     begun = time.monotonic()
-    training = Training(load_training(data), steps, seed)
-    early: Spotter | None = None
+    network = Spotter() if start is None else load(start)
+    synthetic = synthesize(data, np.random.default_rng(seed))
+    training = Training(load_training(data), synthetic, network, steps, seed)
+    kept: list[Spotter] = []
     print(f"ready after {time.monotonic() - begun:.0f} s", flush=True)
     while training.step < steps:
         parts = training.one_step()
-        elapsed = time.monotonic() - begun
         if training.step % 500 == 0:
             values = "  ".join(f"{name} {float(part):.3f}" for name, part in parts.items())
-            print(f"{training.step:6d}  {values}  {elapsed:.0f} s", flush=True)
+            print(f"{training.step:6d}  {values}  {time.monotonic() - begun:.0f} s", flush=True)
         if training.step % ROUND_STEPS == 0:
             print(training.refresh(), flush=True)
             save(training.average, out / "network.npz")
-        if training.step == int(EARLY * steps):
-            early = copy.deepcopy(training.average)
-    save(training.average if early is None else mean(early, training.average), out / "network.npz")
+            if training.step >= KEPT_FROM * steps:
+                kept.append(copy.deepcopy(training.average))
+    save(mean([*kept, training.average]), out / "network.npz")
 
 
 def main() -> None:
@@ -237,11 +245,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=train.__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--out", type=Path, default=Path("build/commands-en"))
+    parser.add_argument("--start", type=Path, help="weights to go on from")
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    train(arguments.data, arguments.out, arguments.steps, arguments.seed)
+    train(arguments.data, arguments.out, arguments.steps, arguments.seed, arguments.start)
 
 
 if __name__ == "__main__":

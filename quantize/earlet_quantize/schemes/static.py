@@ -55,7 +55,6 @@ class StaticConfig:
     """How the steps are chosen."""
 
     calibration: Calibration = "minmax"  # the range of an activation: all of it, or cut
-    reduce_range: bool = False  # all weights in 7 bits, and biases as they are
 
 
 def prepare(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -95,7 +94,7 @@ def quantize(
     """
     config = config or StaticConfig()
     feeds = list(feeds)
-    rounded = [] if config.reduce_range else list(layers(prepared.graph, exclude))
+    rounded = list(layers(prepared.graph, exclude))
     model = onnx.ModelProto()
     model.CopyFrom(prepared)
     with scratch_folder() as folder:
