@@ -124,10 +124,21 @@ def listening() -> Iterator[Row]:
     soundfile.write(
         pcm, read(RECORDINGS / "commands.flac"), SAMPLE_RATE, format="RAW", subtype="PCM_16"
     )
-    runs = [run_earlet("listen", "--source", "-", stdin=pcm.getvalue()) for _ in range(ROUNDS)]
-    yield "`earlet listen --source -`, peak memory", f"{max(run.peak_mb for run in runs):.0f} MB"
-    first_s = np.median([run.first_line_s for run in runs])
-    yield "from the start of the process to the first event", f"{first_s:.2f} s"
+    with TemporaryDirectory() as folder:
+        alone = Path(folder) / "alone.yaml"
+        alone.write_text("confirm: off\n", encoding="utf-8")
+        for what, flags in (
+            ("the spotter alone", ["--config", str(alone)]),
+            ("with its second stage", []),
+        ):
+            runs = [
+                run_earlet("listen", *flags, "--source", "-", stdin=pcm.getvalue())
+                for _ in range(ROUNDS)
+            ]
+            peak_mb = max(run.peak_mb for run in runs)
+            first_s = np.median([run.first_line_s for run in runs])
+            yield f"`earlet listen`, {what}: peak memory", f"{peak_mb:.0f} MB"
+            yield f"{what}: from the start of the process to the first event", f"{first_s:.2f} s"
 
 
 def transcribing() -> Iterator[Row]:

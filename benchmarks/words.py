@@ -23,7 +23,7 @@ from pathlib import Path
 os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy reads it
 
 import numpy as np
-from match import SAMPLE_RATE, read
+from inputs import SAMPLE_RATE, read
 
 import earlet
 from earlet.arrays import FloatArray

@@ -35,20 +35,32 @@ OWNERS = {  # the only modules that may import these
     "onnxruntime": {"backends/ort.py"},
     "ai_edge_litert": {"backends/litert.py"},
     "tflite_runtime": {"backends/litert.py"},
-    "sounddevice": {"audio/microphone.py"},
+    "sounddevice": {"audio/portaudio.py"},
     "soundfile": {"audio/file.py"},
     "soxr": {"audio/resample.py"},
     "PIL": {"image/file.py"},
     "yaml": {"schema.py"},
-    "threading": {"audio/microphone.py", "image/file.py"},
-    "queue": {"audio/microphone.py"},
+    "ruamel": {"tuning/configuration.py"},
+    "matplotlib": {"service/recordings/picture.py", "tuning/plot.py"},
+    "paho": {"service/actions/mqtt.py"},
     "ray": {"jobs/cluster.py"},
+    "threading": {
+        *("audio/live.py", "audio/microphone.py", "audio/portaudio.py", "audio/waiting.py"),
+        *(f"service/actions/{name}.py" for name in ("__init__", "broker", "mqtt", "post", "run")),
+        *("service/actions/worker.py", "service/recorder.py", "image/file.py"),
+    },
+    "queue": {"service/actions/__init__.py", "service/recorder.py"},
     "multiprocessing": {"jobs/local.py"},
-    "fcntl": {"audio/pcm.py", "jobs/output.py"},
+    "subprocess": {"service/actions/run.py", "service/installation.py"},
+    "signal": {"cli/program.py", "jobs/local.py", "service/actions/run.py", "service/signals.py"},
+    "socket": {
+        *("audio/tcp.py", "jobs/cluster.py", "service/systemd.py"),
+        *(f"service/actions/{name}.py" for name in ("lines", "mqtt", "post")),
+    },
+    "ssl": {"service/actions/mqtt.py", "service/actions/post.py"},
+    "fcntl": {"audio/pcm.py", "jobs/output.py", "service/actions/spool.py"},
     "asyncio": set(),
-    "socket": {"jobs/cluster.py"},
     "pickle": set(),
-    "subprocess": set(),
     "earlet_quantize": set(),
 }
 PURE = ["features", "decoding", "streaming", "tokenizers"]  # no files, no clock
@@ -121,7 +133,7 @@ def test_a_library_has_one_owner(module: str) -> None:
     "module",
     [
         *("onnxruntime", "ai_edge_litert", "tflite_runtime"),
-        *("sounddevice", "soundfile", "soxr", "PIL", "ray"),
+        *("sounddevice", "soundfile", "soxr", "PIL", "ray", "ruamel", "matplotlib", "paho"),
     ],
 )
 def test_heavy_libraries_are_imported_only_when_they_are_used(module: str) -> None:
