@@ -206,7 +206,8 @@ def _verdict(chosen: "Outcome", target: float) -> str:
         f"threshold {chosen.setting.threshold:g}, smoothing {chosen.setting.smoothing}: "
         f"{chosen.n_missed} of {chosen.n_said} commands missed, {chosen.missed:.1%} "
         f"({low:.1%} to {high:.1%}); {chosen.n_false} false alarms in {chosen.hours:.2f} h, which "
-        f"means fewer than {chosen.per_hour_below:.2g} an hour with 95 % confidence"
+        f"means fewer than {chosen.per_hour_below:.2g} an hour with 95 % confidence (a little "
+        "optimistic, for the setting was chosen by these recordings)"
     )
     if chosen.per_hour > target:
         return f"{sentence}. No setting keeps to {target:g} an hour: this one comes nearest"

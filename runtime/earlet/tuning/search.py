@@ -15,22 +15,8 @@ from earlet.tuning.trial import Setting, Trials
 
 # Posteriors: the nearer to 1, the more a small step decides.
 THRESHOLDS = (
-    0.2,
-    0.3,
-    0.4,
-    0.5,
-    0.6,
-    0.7,
-    0.8,
-    0.85,
-    0.9,
-    0.93,
-    0.95,
-    0.97,
-    0.98,
-    0.985,
-    0.99,
-    0.995,
+    *(0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85),
+    *(0.9, 0.93, 0.95, 0.97, 0.98, 0.985, 0.99, 0.995),
 )
 SMOOTHINGS = (1, 2, 3)  # and the bundle's own
 
