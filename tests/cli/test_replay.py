@@ -58,7 +58,7 @@ def test_a_setting_shows_what_would_have_been_otherwise(call: Call, kept: list[s
 def test_a_setting_that_changes_nothing_says_so(call: Call, kept: list[str]) -> None:
     code, out, _ = call("replay", "--set", "refractory_ms.up=999", kept[0])
     assert code == 0
-    assert out.startswith(f"{kept[0]}: the same ")
+    assert out.startswith(f"{kept[0]}: it would have decided the same, ")
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_another_network_is_not_compared_unless_it_is_asked_for(
     )
     code, out, err = call("replay", "--bundle", str(folder), kept[0])
     assert (code, err) == (0, "")
-    assert out.startswith(f"{kept[0]}: the same ")
+    assert out.startswith(f"{kept[0]}: it would have decided the same, ")
 
 
 def test_what_cannot_be_read_is_named_and_the_rest_is_done(

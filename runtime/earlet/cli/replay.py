@@ -126,7 +126,8 @@ def _lines(
     if comparison.is_same and not is_changed:
         yield f"{path}: the same, bit for bit: {n_events}, scores of {len(old.scores.at)} hops"
     elif not (gone or come):
-        yield f"{path}: the same {n_events}{_difference(old, comparison, is_changed)}"
+        verdict = "it would have decided the same" if is_changed else "the same"
+        yield f"{path}: {verdict}, {n_events}{_difference(old, comparison, is_changed)}"
     elif is_changed:
         yield f"{path}: it would have been otherwise:"
     else:
