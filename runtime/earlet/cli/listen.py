@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from earlet.audio.source import MICROPHONE
 from earlet.cli.open_line import OpenLine, drawn, n_cells
 from earlet.config import ListenConfig, read_config
-from earlet.errors import InputError, printable
+from earlet.errors import ConfigError, InputError, printable
 from earlet.results import Chunk, Deaf, Detection, Gap, Partial, Rejection, Segment, timed_line
 from earlet.service import logs
 from earlet.service.systemd import with_credentials
@@ -63,13 +63,20 @@ def run(arguments: argparse.Namespace) -> int:
 
     logs.set_up(arguments.log_format)
     read = partial(_config, arguments)
+    config = read()
     with OpenLine(sys.stdout) as open_line:
-        Daemon(
-            read(),
-            None if arguments.config is None else read,
-            _printer(arguments, open_line),
-            partials=arguments.partials,
-        ).run()
+        try:
+            daemon = Daemon(
+                config,
+                None if arguments.config is None else read,
+                _printer(arguments, open_line),
+                partials=arguments.partials,
+            )
+        except ConfigError as problem:  # what a file alone does not show: a label that nobody knows
+            if arguments.config is None:
+                raise
+            raise ConfigError(f"{arguments.config}: {problem}") from None
+        daemon.run()
     return 0
 
 
