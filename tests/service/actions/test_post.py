@@ -193,7 +193,7 @@ def test_a_server_that_is_not_there_is_worth_another_try(event: Event) -> None:
 
 
 def test_a_name_that_no_host_can_have_is_told(event: Event) -> None:
-    with pytest.raises(ActionError, match="label empty or too long"):
+    with pytest.raises(ActionError, match="label empty"):
         PostEvent(Post(post="http://a..b/")).perform(event)
 
 
@@ -287,7 +287,7 @@ def test_a_proxy_carries_tls_through_a_tunnel(
         with pytest.raises(ActionError, match=r"^no answer: Tunnel connection failed: 502"):
             PostEvent(Post(post="https://light.invalid/on")).perform(event)
     [(line, *_)] = proxy.requests
-    assert line == "CONNECT light.invalid:443 HTTP/1.0"
+    assert line.startswith("CONNECT light.invalid:443 HTTP/1.")
 
 
 def test_a_proxy_that_is_none_is_told(event: Event, monkeypatch: pytest.MonkeyPatch) -> None:
