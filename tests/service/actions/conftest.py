@@ -14,7 +14,7 @@ import pytest
 
 from earlet.service.actions.spool import Event
 from earlet.service.actions.worker import ActionError, Performer
-from tests.service.actions.mosquitto import PATIENCE_S
+from tests.service.actions.mosquitto import PATIENCE_S, Mosquitto
 
 
 @pytest.fixture
@@ -41,6 +41,14 @@ def descriptors() -> Iterator[None]:
     yield
     more = {number: what for number, what in opened().items() if number not in before}
     assert not more
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
+    """A broker that has not begun yet."""
+    made = Mosquitto(tmp_path)
+    yield made
+    made.close()
 
 
 @pytest.fixture

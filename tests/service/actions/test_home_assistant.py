@@ -3,7 +3,6 @@
 import json
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -71,10 +70,9 @@ def test_its_templates_give_what_it_expects() -> None:
     assert states == ["ON", "OFF", "OFF"]
 
 
-def test_who_comes_later_finds_the_messages_at_the_broker(tmp_path: Path) -> None:
-    broker = Mosquitto(tmp_path)
-    broker.start()
-    to = replace(CONFIG, port=broker.port)
+def test_who_comes_later_finds_the_messages_at_the_broker(mosquitto: Mosquitto) -> None:
+    mosquitto.start()
+    to = replace(CONFIG, port=mosquitto.port)
     others = LabelConfig(actions=(Publish(publish="home/others"),))
     config = ListenConfig(
         mqtt=to,
@@ -84,9 +82,9 @@ def test_who_comes_later_finds_the_messages_at_the_broker(tmp_path: Path) -> Non
     actions = Actions(config, ["go", "left", "right"])
     actions.start()
     try:
-        status = broker.subscribe("s/t")
+        status = mosquitto.subscribe("s/t")
         assert status.next().payload == "online"
-        later = broker.subscribe("homeassistant/#")
+        later = mosquitto.subscribe("homeassistant/#")
         found = [later.next() for _ in range(3)]
         types = {}
         for message in found:
@@ -95,4 +93,3 @@ def test_who_comes_later_finds_the_messages_at_the_broker(tmp_path: Path) -> Non
         assert types == {"home/go": ["go"], "home/others": ["left", "right", "speech"]}
     finally:
         actions.close(10)
-        broker.close()

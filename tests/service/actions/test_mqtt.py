@@ -26,14 +26,6 @@ STATUS = "kitchen/status"  # the default has the host's name in it
 Until = Callable[[Callable[[], object]], None]
 
 
-@pytest.fixture
-def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
-    """A broker that has not begun yet."""
-    made = Mosquitto(tmp_path)
-    yield made
-    made.close()
-
-
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test waits for the usual pauses."""
