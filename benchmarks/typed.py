@@ -24,11 +24,11 @@ from pathlib import Path
 os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy reads it
 
 import numpy as np
+from inputs import SAMPLE_RATE
 from utterances import (
     JOINED,
     NEARLY_JOINED,
     NEARLY_SPOKEN,
-    SAMPLE_RATE,
     SNR_DB,
     SPOKEN,
     TEN,

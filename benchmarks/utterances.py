@@ -18,11 +18,11 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import soxr
+from inputs import SAMPLE_RATE, read
 from numpy.typing import NDArray
 
 from earlet.arrays import Float64Array, FloatArray
 
-SAMPLE_RATE = 16_000  # Hz, of all streams
 TEN = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
 JOINED = (
     *("go left", "go right", "go up", "go down", "left one", "left five", "right one"),
@@ -203,12 +203,6 @@ def _loud(waveform: FloatArray) -> NDArray[np.bool_]:
 def silence(duration_s: float) -> FloatArray:
     """Zeros."""
     return np.zeros(round(duration_s * SAMPLE_RATE), dtype=np.float32)
-
-
-def read(path: Path) -> FloatArray:
-    """Samples of a file at SAMPLE_RATE."""
-    waveform, _ = soundfile.read(path, dtype="float32")
-    return np.asarray(waveform)
 
 
 def _rows(manifest: Path) -> Iterator[dict[str, str]]:

@@ -20,7 +20,7 @@ from earlet.arrays import FloatArray
 from earlet.config import RecordConfig
 from earlet.errors import ConfigError, InputError
 from earlet.results import Chunk, Detection, Event, Rejection
-from earlet.service.recordings.file import Recording, Told, start_s
+from earlet.service.recordings.file import RecordedEvent, Recording, start_s
 from earlet.service.recordings.folder import Recordings
 from earlet.service.recordings.stretch import Stretch, joined
 from earlet.tasks.listening import Listening
@@ -55,7 +55,7 @@ class Recorder:
         self._kept = self._before + round(LONGEST_EVENT_S * rate)
         self._longest = round(MAX_S * rate)
         self._stretches: deque[Stretch] = deque()
-        self._about: Told | None = None  # for what the recording is kept that is going on
+        self._about: RecordedEvent | None = None  # for what the recording is kept that is going on
         self._begin = 0  # its first sample
         self._until = 0  # the sample at which it is over
         folder = Recordings(config.folder, round(config.max_mb * BYTES_PER_MB))
@@ -117,7 +117,7 @@ class Recorder:
             early = [stretch.start for stretch in self._stretches if stretch.start <= wanted]
             self._begin = early[-1] if early else self._stretches[0].start
 
-    def _is_worth(self, event: Event) -> TypeGuard[Told]:
+    def _is_worth(self, event: Event) -> TypeGuard[RecordedEvent]:
         if isinstance(event, Rejection):
             if not event.label:  # near to nothing
                 return False
@@ -125,7 +125,7 @@ class Recorder:
             return event.score >= self._config.near_miss * threshold
         return isinstance(event, Detection | Chunk)
 
-    def _write(self, about: Told, *, is_end: bool) -> None:
+    def _write(self, about: RecordedEvent, *, is_end: bool) -> None:
         stretches = [stretch for stretch in self._stretches if stretch.start >= self._begin]
         self._writer.put(joined(stretches, self._listening, is_end=is_end, about=about))
         self._about = None

@@ -9,6 +9,7 @@ from typing import Any
 
 from earlet.config import ANY_LABEL, ListenConfig, read_config
 from earlet.errors import BackendError, ConfigError
+from earlet.files import write_whole
 from earlet.schema import load_yaml, read
 
 
@@ -48,17 +49,14 @@ def write_thresholds(path: Path, thresholds: Mapping[str, float], smoothing: int
     changed = with_thresholds(text, thresholds, smoothing)
     # To ruamel.yaml a label such as 7 is a number, and another one than "7".
     read(ListenConfig, load_yaml(changed, str(path), ConfigError), str(path), ConfigError)
-    beside = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
     try:
-        beside.write_text(changed, encoding="utf-8")
-        if path.exists():
-            status = path.stat()
-            beside.chmod(status.st_mode & 0o777)
+        before = path.stat() if path.exists() else None
+        write_whole(path, changed.encode("utf-8"))
+        if before is not None:
+            path.chmod(before.st_mode & 0o777)
             if os.geteuid() == 0:  # who tunes a service may not be who edits its configuration
-                os.chown(beside, status.st_uid, status.st_gid)
-        beside.replace(path)
+                os.chown(path, before.st_uid, before.st_gid)
     except OSError as problem:
-        beside.unlink(missing_ok=True)
         raise ConfigError(f"{path}: cannot be written: {problem.strerror}") from None
 
 

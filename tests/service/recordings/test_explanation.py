@@ -8,13 +8,15 @@ import pytest
 
 from earlet.results import Chunk, Detection, Rejection, Segment
 from earlet.service.recordings.explanation import explain, headline
-from earlet.service.recordings.file import Recording, Rules, Told
+from earlet.service.recordings.file import RecordedEvent, Recording, Rules
 
 Make = Callable[..., Recording]
 START_S = 10.0  # of the recording, in its stream
 
 
-def recorded(make: Make, *events: Told, about: int = 0, rules: Rules | None = None) -> Recording:
+def recorded(
+    make: Make, *events: RecordedEvent, about: int = 0, rules: Rules | None = None
+) -> Recording:
     recording = make(start=int(START_S * 16_000))
     rules = rules or recording.facts.rules
     facts = replace(recording.facts, rules=rules, about=about)
@@ -54,7 +56,7 @@ def recorded(make: Make, *events: Told, about: int = 0, rules: Rules | None = No
         (Segment(11.2, 12.0), "speech from 1.20 to 2.00 s"),
     ],
 )
-def test_an_event_says_why(make_recording: Make, event: Told, sentence: str) -> None:
+def test_an_event_says_why(make_recording: Make, event: RecordedEvent, sentence: str) -> None:
     (explained,) = explain(recorded(make_recording, event))
     assert explained.sentence == sentence
     assert explained.end_s == pytest.approx(2.0)

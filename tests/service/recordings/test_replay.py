@@ -14,7 +14,7 @@ from earlet.config import ConfirmConfig, LabelConfig, ListenConfig
 from earlet.errors import ConfigError, InputError
 from earlet.results import Chunk, Detection, Rejection, Segment
 from earlet.service.recordings.explanation import explain
-from earlet.service.recordings.file import Recording, Told
+from earlet.service.recordings.file import RecordedEvent, Recording
 from earlet.service.recordings.replay import (
     changed,
     compare,
@@ -228,7 +228,9 @@ def test_only_thresholds_and_refractory_times_go_on_from_the_state(
         (Segment(1.0, 2.0), Segment(1.0, 2.1), False),
     ],
 )
-def test_which_events_are_one_decision(one: Told, other: Told, expected: bool) -> None:
+def test_which_events_are_one_decision(
+    one: RecordedEvent, other: RecordedEvent, expected: bool
+) -> None:
     assert same_decision(one, other) == expected
 
 

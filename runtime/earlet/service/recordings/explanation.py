@@ -13,7 +13,7 @@ import numpy as np
 
 from earlet.arrays import FloatArray
 from earlet.results import Chunk, Detection, Rejection, Segment
-from earlet.service.recordings.file import Recording, Told
+from earlet.service.recordings.file import RecordedEvent, Recording
 
 Transcribe = Callable[[FloatArray], str]
 MOST_DIGITS = 6  # of two scores that are compared; float32 has no more
@@ -23,7 +23,7 @@ MOST_DIGITS = 6  # of two scores that are compared; float32 has no more
 class Explained:
     """A moment of a recording, and why it is an event or none."""
 
-    event: Told | None  # None: the moment that was nearest to one
+    event: RecordedEvent | None  # None: the moment that was nearest to one
     label: str
     start_s: float
     end_s: float  # when it was decided
@@ -56,7 +56,9 @@ def headline(recording: Recording, explained: Sequence[Explained]) -> Explained:
     return next((one for one in about if one.fired), about[0])
 
 
-def _explained(event: Told, recording: Recording, transcribe: Transcribe | None) -> Explained:
+def _explained(
+    event: RecordedEvent, recording: Recording, transcribe: Transcribe | None
+) -> Explained:
     shift_s = recording.facts.start / recording.facts.sample_rate
     times = event.timestamp if isinstance(event, Chunk) else (event.start_s, event.end_s)
     start_s, end_s = (max(0.0, time - shift_s) for time in times)

@@ -33,11 +33,11 @@ from earlet.files import read_plain
 from earlet.results import Chunk, Detection, Rejection, Segment
 from earlet.service.recordings import plain_data
 
-Told = Detection | Rejection | Chunk | Segment  # partial results decide nothing
+RecordedEvent = Detection | Rejection | Chunk | Segment  # partial results decide nothing
 
 VERSION = 1  # of what the chunk holds
 MAX_BYTES = 100_000_000  # a minute takes 4 MB; an open utterance of ten minutes 38 MB more
-KINDS: dict[str, type[Told]] = {
+KINDS: dict[str, type[RecordedEvent]] = {
     kind.__name__: kind for kind in (Detection, Rejection, Chunk, Segment)
 }
 # What of a configuration decides. No addresses and no passwords go into a recording.
@@ -122,7 +122,7 @@ class Recording:
     samples: FloatArray  # (n_samples,)
     snapshot: Snapshot  # of `Listening`, before the first sample
     controls: tuple[Control, ...]  # the first at facts.start
-    events: tuple[Told, ...]  # that were told while the samples came, in order
+    events: tuple[RecordedEvent, ...]  # that were told while the samples came, in order
     scores: Scores
 
     def __post_init__(self) -> None:
@@ -143,7 +143,7 @@ class Recording:
             )
 
 
-def start_s(event: Told) -> float:
+def start_s(event: RecordedEvent) -> float:
     """Where in the stream it begins, in seconds."""
     return event.timestamp[0] if isinstance(event, Chunk) else event.start_s
 

@@ -17,7 +17,14 @@ from earlet import schema
 from earlet.config import ANY_LABEL, ListenConfig
 from earlet.errors import ConfigError, InputError
 from earlet.results import Detection, Rejection
-from earlet.service.recordings.file import DECISIVE, Facts, Recording, Scores, Told, decisive
+from earlet.service.recordings.file import (
+    DECISIVE,
+    Facts,
+    RecordedEvent,
+    Recording,
+    Scores,
+    decisive,
+)
 from earlet.service.recordings.stretch import Stretch, hashes, joined
 from earlet.tasks.listening import Listening
 
@@ -144,7 +151,7 @@ def _difference(one: Scores, other: Scores) -> float | None:
     return float(np.abs(first - second)[~unknown].max(initial=0))
 
 
-def same_decision(one: Told, other: Told) -> bool:
+def same_decision(one: RecordedEvent, other: RecordedEvent) -> bool:
     """Whether two events are the same decision about the same sound, be it with other scores."""
     if type(one) is not type(other):
         return False

@@ -13,7 +13,7 @@ from earlet import __version__
 from earlet.arrays import FloatArray
 from earlet.backends import Backend
 from earlet.results import Event, Partial
-from earlet.service.recordings.file import Control, Facts, Recording, Rules, Scores, Told
+from earlet.service.recordings.file import Control, Facts, RecordedEvent, Recording, Rules, Scores
 from earlet.streaming.cascade import TraceRow
 from earlet.tasks.listening import Listening
 
@@ -32,7 +32,7 @@ class Stretch:
         self.snapshot = listening.snapshot()
         self.chunks: list[FloatArray] = []
         self.controls: list[Control] = []
-        self.events: list[Told] = []
+        self.events: list[RecordedEvent] = []
         self.rows: list[TraceRow] = []
         self._listening = listening
 
@@ -66,7 +66,7 @@ def joined(
     listening: Listening,
     *,
     is_end: bool,
-    about: Told | None = None,
+    about: RecordedEvent | None = None,
 ) -> Recording:
     """One recording of stretches that follow each other; `is_end` and `about` as in `Facts`."""
     events = tuple(event for stretch in stretches for event in stretch.events)
