@@ -17,8 +17,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from earlet.errors import InputError
-from earlet.files import HEAD_BYTES, kind_of, name_of, read_data_url, read_plain, write_whole
+from earlet.audio.file import AudioFile
+from earlet.errors import AudioFileError, InputError
+from earlet.files import (
+    HEAD_BYTES,
+    foreign_format,
+    kind_of,
+    name_of,
+    read_data_url,
+    read_plain,
+    write_whole,
+)
+from earlet.image import file as image
 
 SOUNDS = ["AIFF", "AU", "CAF", "FLAC", "MP3", "OGG", "RF64", "W64", "WAV", "WAVEX"]
 PICTURES = ["BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP"]
@@ -153,3 +163,25 @@ def test_every_format_that_pillow_writes_is_a_picture(form: str) -> None:
 )
 def test_anything_else_is_neither(head: bytes) -> None:
     assert kind_of(head) is None
+    assert foreign_format(head) is None
+
+
+# https://mimesniff.spec.whatwg.org, and brands of ISO 14496-12 as https://mp4ra.org lists them.
+@pytest.mark.parametrize(
+    ("head", "found"),
+    [
+        (b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81\x01", "WebM or Matroska"),
+        (b"\0\0\0\x20ftypisom\0\0\2\0", "MP4 or M4A"),
+        (b"\0\0\0\x1cftypM4A \0\0\0\0", "MP4 or M4A"),
+        (b"\0\0\0\x24ftypheic\0\0\0\0", "HEIC or AVIF"),
+        (b"\0\0\0\x1cftypavif\0\0\0\0", "HEIC or AVIF"),
+        (b"\xff\xf1\x50\x80\x2e\x7f\xfc", "AAC"),
+    ],
+)
+def test_a_format_that_nothing_reads_has_its_name(head: bytes, found: str) -> None:
+    assert kind_of(head) is None
+    assert foreign_format(head) == found
+    with pytest.raises(AudioFileError, match=f"is {found}; expected a sound file"):
+        AudioFile(head, 16_000)
+    with pytest.raises(InputError, match=f"is {found}; expected a picture"):
+        image.load(head)

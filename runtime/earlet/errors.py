@@ -17,7 +17,7 @@ outside, such as a file's name, may hold anything: characters that do not print 
 
 def printable(text: str) -> str:
     """`text` on one line: line ends, terminal codes, halves of bytes and the like escaped."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 class EarletError(Exception):

@@ -35,6 +35,14 @@ _MP3 = re.compile(rb"\xff[\xe2-\xe5\xf2-\xf5\xfa-\xfd][^\xff]")  # a frame of la
 _PICTURE = re.compile(
     rb"\x89PNG|\xff\xd8\xff|GIF8|BM....\0{4}|II\*\0|MM\0\*|RIFF....WEBP", re.DOTALL
 )
+# What telephones and browsers make, and nothing here reads; the first that matches.
+# https://mimesniff.spec.whatwg.org/#matching-an-audio-or-video-type-pattern
+_FOREIGN = {
+    "WebM or Matroska": re.compile(rb"\x1aE\xdf\xa3"),
+    "HEIC or AVIF": re.compile(rb"....ftyp(hei|mif1|msf1|avi[fs])", re.DOTALL),
+    "MP4 or M4A": re.compile(rb"....ftyp", re.DOTALL),
+    "AAC": re.compile(rb"\xff[\xf0\xf1\xf8\xf9]"),  # in ADTS frames
+}
 
 
 def read_plain(
@@ -129,11 +137,19 @@ def read_data_url(source: T, name: str, error: type[EarletError]) -> T | bytes:
         return source
     if not found[1].lower().endswith(";base64"):
         raise error(f"{name}: expected a data URL in base64, got data:{found[1]},")
-    content = source[found.end() :].translate(_SPACE)
+    return decode_base64(source[found.end() :], f"{name}: its data URL", error)
+
+
+def decode_base64(text: str, name: str, error: type[EarletError]) -> bytes:
+    """The bytes that `text` stands for; its lines may be broken.
+
+    Raises:
+        error: when it is not in base64; `name` is what messages call it.
+    """
     try:
-        return base64.b64decode(content, validate=True)
+        return base64.b64decode(text.translate(_SPACE), validate=True)
     except ValueError:
-        raise error(f"{name}: its data URL is not in base64, or was cut off") from None
+        raise error(f"{name} is not in base64, or was cut off") from None
 
 
 def kind_of(head: bytes) -> Literal["sound", "picture"] | None:
@@ -143,3 +159,8 @@ def kind_of(head: bytes) -> Literal["sound", "picture"] | None:
     if _SOUND.match(head) or _MP3.match(head):
         return "sound"
     return None
+
+
+def foreign_format(head: bytes) -> str | None:
+    """What a file of a format is called that many have and nothing here reads; None for others."""
+    return next((name for name, begins in _FOREIGN.items() if begins.match(head)), None)

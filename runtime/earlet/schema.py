@@ -8,6 +8,7 @@ an error that names the nearest known one. bundle.yaml and config.yaml both come
 
 import dataclasses
 import difflib
+import functools
 import math
 import re
 import types
@@ -118,6 +119,10 @@ def load_yaml(text: str, where: str, error: type[EarletError]) -> dict[str, obje
     return loaded
 
 
+# Looked up once for each class: a server reads some of them with every request.
+_type_hints = functools.cache(typing.get_type_hints)
+
+
 def read(cls: type[T], section: object, where: str, error: type[EarletError]) -> T:
     """A dataclass of type `cls` from a mapping; `where` names it in messages ("input").
 
@@ -127,7 +132,7 @@ def read(cls: type[T], section: object, where: str, error: type[EarletError]) ->
     """
     if not isinstance(section, Mapping):
         raise error(f"{where}: expected a mapping, got {_shown(section)}")
-    hints = typing.get_type_hints(cls)
+    hints = _type_hints(cls)  # type: ignore[arg-type]  # a class is hashable
     fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
     for key in section:
         if key not in fields:

@@ -338,3 +338,12 @@ def test_a_damaged_flac_is_read_up_to_the_damage(tmp_path: Path) -> None:
     ):
         heard.extend(file)
     assert len(heard) == 1
+
+
+def test_where_a_flac_breaks_off_is_told(recordings: Path) -> None:
+    data = (recordings / "speech.flac").read_bytes()
+    with (
+        AudioFile(data[:100_000], RATE) as file,
+        pytest.raises(AudioFileError, match=r"damaged at about 6\.\d s"),  # of 13.6 s, 222 KB
+    ):
+        list(file)

@@ -1,5 +1,6 @@
 """Utterances to segments, with a network that says given things."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -130,7 +131,13 @@ def test_a_text_without_times_is_one_segment() -> None:
     whole, decoder, _ = recogniser(script(A, B))
     (segment,) = whole.recognise(sound(1.5), TranscriptionOptions(language="de"))
     assert segment == Segment(
-        text="a b", tokens=(A, B), start_s=0.0, end_s=1.5, logprobs=segment.logprobs
+        text="a b",
+        tokens=(A, B),
+        start_s=0.0,
+        end_s=1.5,
+        logprobs=segment.logprobs,
+        no_speech=segment.no_speech,
+        language="de",
     )
     assert len(segment.logprobs) == 3
     assert decoder.fed == [BOS, DE, TRANSCRIBE, NO_TIMESTAMPS, A, B]
@@ -320,6 +327,38 @@ def test_silence_has_no_segment() -> None:
     assert decoder.fed[:4] == [BOS, EN, TRANSCRIBE, NO_TIMESTAMPS]
 
 
+def test_a_segment_tells_in_which_language_and_how_surely_somebody_speaks() -> None:
+    def says(fed: list[int]) -> Mapping[int, float]:
+        return {NO_SPEECH: 3.0, DE: 2.0} if fed == [BOS] else script(A, B)(fed)
+
+    whole, _, _ = recogniser(says)
+    (segment,) = whole.recognise(sound())
+    assert segment.language == "de"
+    assert segment.no_speech == pytest.approx(  # softmax over all logits, of which all others are 0
+        math.exp(3) / (math.exp(3) + math.exp(2) + N_VOCAB - 2)
+    )
+    plain, _, _ = recogniser(script(A), PLAIN_CONFIG)
+    (segment,) = plain.recognise(sound())
+    assert (segment.language, segment.no_speech) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("asked", "temperature"),
+    [
+        (PLAIN, 0.0),
+        (TranscriptionOptions(generation=GenerationOptions(do_sample=True)), 1.0),
+        (TranscriptionOptions(generation=GenerationOptions(do_sample=True, temperature=0.7)), 0.7),
+        (TranscriptionOptions(temperatures=(0.3,)), 0.3),
+    ],
+)
+def test_a_segment_tells_at_which_temperature_it_was_drawn(
+    asked: TranscriptionOptions, temperature: float
+) -> None:
+    whole, _, _ = recogniser(script(A, B), PLAIN_CONFIG)
+    (segment,) = whole.recognise(sound(), asked)
+    assert segment.temperature == temperature
+
+
 def test_a_loop_is_drawn_again_and_comes_out_the_same_each_time() -> None:
     loop = {A: 9.0, B: 8.0, C: 8.0, EOS: 7.0}
     whole, _, encoder = recogniser(lambda fed: loop if NO_TIMESTAMPS in fed else {})
@@ -328,6 +367,7 @@ def test_a_loop_is_drawn_again_and_comes_out_the_same_each_time() -> None:
     assert set(greedy[0].tokens) == {A}
     drawn = whole.recognise(sound(), options)
     assert len(set(drawn[0].tokens)) > 1
+    assert greedy[0].temperature == 0.0 < drawn[0].temperature
     assert whole.recognise(sound(), options) == drawn
     assert encoder.n_runs == 3  # once an utterance, however often it is written
 

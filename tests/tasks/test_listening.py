@@ -23,9 +23,12 @@ from earlet.config import (
     ListenConfig,
     WakeConfig,
 )
+from earlet.decoding.recogniser import TranscriptionOptions
+from earlet.decoding.seq2seq_recogniser import Seq2SeqRecogniser
 from earlet.errors import BundleNotFoundError, ConfigError, InputError
 from earlet.results import Chunk, Detection, Event, Partial, Rejection, Segment, shifted
 from earlet.streaming.cascade import TraceRow
+from earlet.tasks import Pipelines
 from earlet.tasks.listening import Listening
 
 ROOT = Path(__file__).parents[2]
@@ -376,3 +379,38 @@ def test_the_spotter_alone_opens_no_recogniser(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("earlet.bundle.find", remember)
     assert [bundle.manifest.name for bundle in Listening(SPOTTER).bundles] == ["commands-en"]
     assert [path.name for path in opened] == ["commands-en"]
+
+
+@pytest.mark.parametrize("config", [SPEECH, TYPED])
+def test_the_recogniser_is_told_which_language_is_spoken(
+    config: ListenConfig, speech: FloatArray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str | None] = []
+
+    def recognise(_self: object, _sound: object, options: TranscriptionOptions) -> list[Any]:
+        told.append(options.language)
+        return []
+
+    def match(
+        _self: object, _sound: object, _grammar: object, language: str, _least: float
+    ) -> None:
+        told.append(language)
+
+    monkeypatch.setattr(Seq2SeqRecogniser, "check", lambda _self, _options: None)
+    monkeypatch.setattr(Seq2SeqRecogniser, "recognise", recognise)
+    monkeypatch.setattr(Seq2SeqRecogniser, "match", match)
+    heard(Listening(replace(config, language="de")), speech)
+    assert set(told) == {"de"}
+
+
+def test_streams_that_share_pipelines_open_each_bundle_once() -> None:
+    pipelines = Pipelines()
+    wake = WakeConfig(labels=("go",))
+    one, other = (
+        Listening(ListenConfig(wake=wake), pipelines=pipelines),
+        Listening(SPEECH, pipelines=pipelines),
+    )
+    paths = [bundle.path for bundle in (*one.bundles, *other.bundles)]
+    assert len({id(bundle) for bundle in (*one.bundles, *other.bundles)}) == len(set(paths))
+    assert pipelines(MODELS / "commands-en") is pipelines(str(MODELS / "commands-en"))
+    assert pipelines("commands-en", 2) is not pipelines("commands-en", 1)

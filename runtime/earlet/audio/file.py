@@ -20,7 +20,7 @@ import numpy as np
 from earlet.arrays import FloatArray, as_waveform
 from earlet.audio.resample import MAX_RATE_HZ, MIN_RATE_HZ, Resampler
 from earlet.errors import AudioFileError, InputError
-from earlet.files import HEAD_BYTES, kind_of, name_of, read_data_url, read_plain
+from earlet.files import HEAD_BYTES, foreign_format, kind_of, name_of, read_data_url, read_plain
 
 Source = str | os.PathLike[str] | bytes | BinaryIO
 # What is looked for in folders: the usual suffixes of the formats that libsndfile reads, see
@@ -29,6 +29,7 @@ SUFFIXES = (
     *(".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".mp3", ".oga", ".ogg", ".opus"),
     *(".rf64", ".snd", ".w64", ".wav", ".wave"),
 )
+READ = "wav, flac, ogg, mp3 ..."  # what messages say of the formats
 BLOCK_S = 1.0  # seconds of sound read at a time
 UNKNOWN_FRAMES = 2**63 - 1  # libsndfile's SF_COUNT_MAX
 UTF16_MARK = b"\xff\xfe"  # also like the first bytes of an MP3 frame, so libmpg123 would try it
@@ -105,14 +106,15 @@ class AudioFile:
 
     def _read_block(self) -> FloatArray:
         """The next (n, n_channels); n is 0 at the end."""
+        began = self._file.tell()
         try:
             block: FloatArray = self._file.read(
                 int(self._file.samplerate * BLOCK_S), dtype="float32", always_2d=True
             )
         except self._failure as problem:
-            at = self._file.tell() / self._file.samplerate
+            at_s = max(began, self._file.tell()) / self._file.samplerate  # it may be left at -1
             raise AudioFileError(
-                f"{self.name}: damaged at about {at:.1f} s: {str(problem).strip()}"
+                f"{self.name}: damaged at about {at_s:.1f} s: {str(problem).strip()}"
             ) from None
         return block
 
@@ -174,12 +176,14 @@ def _refuse_other_files(head: bytes, name: str) -> None:
         raise AudioFileError(f"{name}: is UTF-16 text; expected a sound file")
     if kind_of(head) == "picture":
         raise AudioFileError(f"{name}: is a picture; expected a sound file")
+    if found := foreign_format(head):
+        raise AudioFileError(f"{name}: is {found}; expected a sound file ({READ})")
 
 
 def _reason(problem: Exception) -> str:
     # "Error opening 'x.wav': Format not recognised." -> its last part
     reason = str(problem).strip().rsplit(": ", 1)[-1].rstrip(".")
-    return f"not a sound file that can be read (wav, flac, ogg, mp3 ...): {reason}"
+    return f"not a sound file that can be read ({READ}): {reason}"
 
 
 def _fault(rate: int, n_frames: int) -> str | None:

@@ -59,7 +59,7 @@ class Attempt:
 def first_believed(
     attempt: Callable[[float], Attempt],
     temperatures: Iterable[float],
-    no_speech: float,
+    no_speech: float | None,
     options: TranscriptionOptions,
 ) -> Attempt | None:
     """The first attempt that is believed, or the best of them; None for silence.
@@ -67,7 +67,7 @@ def first_believed(
     Args:
         attempt: writes a text at a temperature.
         temperatures: to try in turn, one at least.
-        no_speech: the probability that nobody speaks.
+        no_speech: the probability that nobody speaks, where the network tells it.
         options: the thresholds.
     """
     failed = []
@@ -75,7 +75,8 @@ def first_believed(
         latest = attempt(temperature)
         if latest.is_believed(options):
             return latest
-        if no_speech > options.no_speech_threshold and latest.is_improbable(options):
+        is_silent = no_speech is not None and no_speech > options.no_speech_threshold
+        if is_silent and latest.is_improbable(options):
             return None
         failed.append(latest)
     varied = [attempt for attempt in failed if not attempt.repeats_itself(options)]

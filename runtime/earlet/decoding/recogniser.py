@@ -57,6 +57,9 @@ class Segment:
     # Of each token, and of the end where the last segment has one. Of tokens of a prefix 0; of
     # those of CTC the mean over their outputs.
     logprobs: tuple[float, ...] = ()
+    temperature: float = 0.0  # at which the text was drawn; 0: the likeliest was written
+    no_speech: float | None = None  # probability that nobody speaks, where the network tells it
+    language: str | None = None  # that was asked for or heard, where the network knows several
 
 
 class Recogniser(Protocol):

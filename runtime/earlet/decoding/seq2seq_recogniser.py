@@ -15,7 +15,7 @@ import numpy as np
 from earlet.arrays import FloatArray
 from earlet.decoding import fallback
 from earlet.decoding.fallback import Attempt
-from earlet.decoding.generation.options import MAX_FACTOR, MIN_FACTOR
+from earlet.decoding.generation.options import MAX_FACTOR, MIN_FACTOR, GenerationOptions
 from earlet.decoding.phrases import confirmation, matching
 from earlet.decoding.phrases.grammar import Grammar, Sentence
 from earlet.decoding.phrases.prior import Prior
@@ -194,6 +194,9 @@ class Seq2SeqRecogniser:
                     _within(piece, word) for at, word in words if piece.first <= at < piece.end
                 ),
                 logprobs=logprobs[piece.first : piece.end if piece.end < len(tokens) else None],
+                temperature=best.temperature or _temperature(options.generation),
+                no_speech=utterance.no_speech,
+                language=utterance.language,
             )
             for piece in found
             if (text := self.text(tokens[piece.first : piece.end]))
@@ -244,6 +247,13 @@ def _within(piece: Piece, word: Word) -> Word:
     """The word, as far as it lies inside of its segment."""
     start_s, end_s = (min(max(s, piece.start_s), piece.end_s) for s in (word.start_s, word.end_s))
     return Word(word.text, start_s, end_s)
+
+
+def _temperature(generation: GenerationOptions) -> float:
+    """At which the first attempt is drawn; 0 where the likeliest token is written."""
+    if not generation.do_sample:
+        return 0.0
+    return 1.0 if generation.temperature is None else generation.temperature
 
 
 def _refuse_thresholds(options: TranscriptionOptions) -> None:

@@ -68,7 +68,7 @@ class Utterance:
         n_positions = self._n_prompt + max(self._limit, len(prefix))
         self._decoder = seq2seq.decoder(self._encoded, n_positions)
         self._n_fed = 0
-        self.no_speech = 0.0
+        self.no_speech: float | None = None  # the network does not tell it
         if config.no_speech is not None:
             self.no_speech = seq2seq.no_speech(self._decoder, before)
             self._n_fed = len(before)

@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from earlet.arrays import AnyArray, ByteArray
 from earlet.errors import InputError
-from earlet.files import HEAD_BYTES, kind_of, name_of, read_data_url, read_plain
+from earlet.files import HEAD_BYTES, foreign_format, kind_of, name_of, read_data_url, read_plain
 
 MAX_PIXELS = 50_000_000  # cameras give 8 to 50 million; decoding takes 8 bytes for each, WebP 16
 MAX_SIDE = 65_535  # pixels: JPEG's own limit
@@ -45,6 +45,10 @@ _DAMAGED = (
     ValueError,
     struct.error,
 )
+
+
+class PictureTooLargeError(InputError):
+    """A picture of more pixels, or bytes, than are taken."""
 
 
 class _Silence:
@@ -100,7 +104,7 @@ def load(source: Source) -> ByteArray:
             image, or an array of uint8: (height, width, 3), or (height, width) of grey.
 
     Raises:
-        InputError: when it is none of these, damaged, or too large.
+        InputError: when it is none of these, damaged, or too large (PictureTooLargeError).
     """
     if isinstance(source, np.ndarray):
         return as_image(source)
@@ -140,7 +144,8 @@ def as_image(pixels: npt.ArrayLike, name: str = "the image") -> ByteArray:
 
 def _check_size(name: str, width: int, height: int) -> None:
     if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE and width * height <= MAX_PIXELS):
-        raise InputError(
+        error = PictureTooLargeError if width and height else InputError
+        raise error(
             f"{name}: {width} x {height} pixels; expected at least 1 x 1, and at most {MAX_SIDE} "
             f"a side and {MAX_PIXELS // 1_000_000} million in all"
         )
@@ -161,7 +166,7 @@ def _decoding(name: str) -> Iterator[Any]:
         except MemoryError:
             raise InputError(f"{name}: too large for the memory that is left, or damaged") from None
         except Image.DecompressionBombError:
-            raise InputError(
+            raise PictureTooLargeError(
                 f"{name}: too large; expected at most {MAX_PIXELS // 1_000_000} million pixels"
             ) from None
         except UnidentifiedImageError:
@@ -214,9 +219,13 @@ def _encoded(source: str | os.PathLike[str] | bytes | Any) -> tuple[str, bytes]:
     if not data:
         raise InputError(f"{name}: is empty; expected a picture")
     if len(data) > MAX_BYTES:
-        raise InputError(f"{name}: larger than {MAX_BYTES // 1_000_000} MB; expected a picture")
+        raise PictureTooLargeError(
+            f"{name}: larger than {MAX_BYTES // 1_000_000} MB; expected a picture"
+        )
     if kind_of(data[:HEAD_BYTES]) == "sound":
         raise InputError(f"{name}: is a sound file; expected a picture")
+    if found := foreign_format(data[:HEAD_BYTES]):
+        raise InputError(f"{name}: is {found}; expected a picture ({', '.join(FORMATS).lower()})")
     return name, data
 
 

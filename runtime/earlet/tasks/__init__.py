@@ -94,6 +94,29 @@ def open_bundle(bundle: Bundle, threads: int = 1) -> Pipeline:
     return _pipeline_class(bundle.manifest.task)(bundle, threads)
 
 
+class Pipelines:
+    """The pipelines of bundles, each opened once: whoever asks again shares it.
+
+    So several streams, or both stages of one, take the memory of one network. All must run in one
+    thread.
+    """
+
+    def __init__(self) -> None:
+        self._opened: dict[tuple[Path, int], Pipeline] = {}
+
+    def __call__(self, bundle: str | Path, threads: int = 1) -> Pipeline:
+        """The pipeline of the bundle with that path, or with that name on the search path.
+
+        Raises:
+            BundleError: no such bundle, or a damaged one.
+        """
+        path = bundles.find(bundle)
+        known = path.resolve(), threads
+        if known not in self._opened:
+            self._opened[known] = open_bundle(Bundle(path), threads)
+        return self._opened[known]
+
+
 def listens(task: Pipeline) -> TypeGuard[Listener]:
     """Whether it takes streams."""
     return hasattr(task, "listen")

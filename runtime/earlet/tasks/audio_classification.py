@@ -5,7 +5,7 @@ its most command-like moment is. One without classifies whole clips: one that is
 network hears at once has the mean of its windows' scores.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import chain
 from typing import overload
@@ -24,7 +24,7 @@ from earlet.streaming.spotter import PosteriorStream, SpotterConfig
 from earlet.tasks.batch import each
 from earlet.tasks.clips import ClipClassifier
 from earlet.tasks.labels import ClassifierOutput, read_labels
-from earlet.tasks.sound import AudioInput, Chunks, load, stream, tensor, unbroken
+from earlet.tasks.sound import AudioInput, Chunks, stream, tensor, unbroken
 from earlet.tasks.trace import Trace
 
 TAIL_S = 0.6  # silence after a clip, so that a word at its very end is seen whole
@@ -121,10 +121,10 @@ class AudioClassification:
             )
 
         def answer(item: AudioInput) -> list[Classification]:
+            chunks = stream(item, sampling_rate, self.sample_rate)
             if self._clips is None:
-                scores = self._command_scores(load(item, sampling_rate, self.sample_rate))
+                scores = self._command_scores(chunks)
             else:
-                chunks = stream(item, sampling_rate, self.sample_rate)
                 scores = self._clips.scores(chunks, function)
             return top(scores, self.labels, top_k)
 
@@ -187,11 +187,7 @@ class AudioClassification:
 
     def posteriors(self, waveform: FloatArray) -> FloatArray:
         """(n_samples,) -> (n_hops, n_labels), smoothed: what the detector compares."""
-        posteriors = self.posterior_stream()
-        tail = np.zeros(int(TAIL_S * self.sample_rate), dtype=np.float32)
-        rows = np.stack(posteriors.push(np.concatenate([waveform, tail])))
-        windows = sliding_window_view(rows, min(self.config.smoothing, len(rows)), axis=0)
-        return np.asarray(windows.mean(axis=-1), dtype=np.float32)
+        return self._smoothed([waveform])
 
     def trace(self, waveform: FloatArray) -> Trace:
         """Each stage of `waveform`: features; a spotter's smoothed posteriors and detected labels
@@ -206,11 +202,19 @@ class AudioClassification:
             [[event.label, event.start_s, event.end_s] for event in events],
         )
 
-    def _command_scores(self, waveform: FloatArray) -> FloatArray:
-        """Of a spotter: (n_samples,) -> (n_labels,)."""
-        rows = self.posteriors(waveform)
+    def _command_scores(self, chunks: Iterable[FloatArray]) -> FloatArray:
+        """Of a spotter: a clip's chunks -> (n_labels,). Its sound is not held."""
+        rows = self._smoothed(chunks)
         commands = [self.labels.index(label) for label in self.config.thresholds]
         return np.asarray(rows[int(rows[:, commands].max(axis=1).argmax())])
+
+    def _smoothed(self, chunks: Iterable[FloatArray]) -> FloatArray:
+        """A clip's chunks -> (n_hops, n_labels), with those of the silence after it."""
+        posteriors = self.posterior_stream()
+        tail = np.zeros(int(TAIL_S * self.sample_rate), dtype=np.float32)
+        rows = np.stack([row for chunk in chain(chunks, [tail]) for row in posteriors.push(chunk)])
+        windows = sliding_window_view(rows, min(self.config.smoothing, len(rows)), axis=0)
+        return np.asarray(windows.mean(axis=-1), dtype=np.float32)
 
     def _check_streaming(self) -> None:
         if self.bundle.manifest.decoding:

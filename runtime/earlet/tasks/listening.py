@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-from earlet import bundle as bundles
 from earlet.arrays import FloatArray, Snapshot
 from earlet.bundle import Bundle
 from earlet.config import ANY_LABEL, ListenConfig, WakeConfig
@@ -24,9 +23,9 @@ from earlet.streaming.cascade import MAX_STRIDE, Spotter, TraceRow, Work
 from earlet.streaming.commands import CommandStream
 from earlet.streaming.spotter import SpotterConfig
 from earlet.streaming.wake import WakeStream
-from earlet.tasks import Listener, listens, load, open_bundle
+from earlet.tasks import Listener, Pipelines, listens
 from earlet.tasks.audio_classification import AudioClassification
-from earlet.tasks.spotting import Confirmation, confirmation, spotter, voices
+from earlet.tasks.spotting import confirmation, spotter, voices
 from earlet.tasks.stages import (
     SegmentStage,
     SpeechStage,
@@ -65,10 +64,19 @@ class Listening:
     A gap ends all that was heard before it; time moves on by what was lost.
     """
 
-    def __init__(self, config: ListenConfig, *, partials: bool = False) -> None:
+    def __init__(
+        self,
+        config: ListenConfig,
+        *,
+        partials: bool = False,
+        pipelines: Pipelines | None = None,
+    ) -> None:
         """Open the bundles that the configuration needs, and no others.
 
-        With `partials`, what is being said comes while somebody speaks.
+        Args:
+            config: what to listen for.
+            partials: what is being said comes while somebody speaks.
+            pipelines: of several streams in one thread, which share them; None: its own.
 
         Raises:
             BundleError: a bundle is missing or damaged.
@@ -80,6 +88,7 @@ class Listening:
         self.config = config
         self.bundles: list[Bundle] = []  # that are open
         self._partials = partials
+        self._pipelines = Pipelines() if pipelines is None else pipelines
         self._spotter: Spotter | None = None
         self._speech: SpeechStage | None = None
         self._trace: Callable[[TraceRow], None] | None = None
@@ -177,7 +186,7 @@ class Listening:
         config = self.config
         typed = config.recogniser if config.commands and not config.wake else SPOTTER
         name = config.bundle or typed
-        task = open_bundle(load(name), config.threads)
+        task = self._pipelines(name, config.threads)
         if not listens(task):
             raise ConfigError(f"bundle: {name} is for {task.bundle.manifest.task}, not for sound")
         self.bundles.append(task.bundle)
@@ -190,7 +199,7 @@ class Listening:
         for key in ("gate", "confirm", "wake", "smoothing", "budget"):
             self._refuse(key, f"is for a spotter such as {SPOTTER}")
         if isinstance(task, VoiceActivityDetection):
-            for key in ("commands", "slots", "recogniser", "labels", "speech"):
+            for key in ("commands", "slots", "recogniser", "language", "labels", "speech"):
                 self._refuse(key, "voice activity hears no words")
             self._refuse_partials()
             return SegmentStage(task, self.work)
@@ -208,13 +217,14 @@ class Listening:
         config = self.config
         if (wake := config.wake) is None or wake.then == "speech":
             for key in ("commands", "slots"):
-                self._refuse(key, "needs a recogniser as bundle, or wake.then: commands")
+                self._refuse(key, "needs a recogniser, or wake.then: commands")
         if wake is None or wake.then == "commands":
             self._refuse("speech", "nothing is written down; it needs wake.then: speech")
             self._refuse_partials()
         if wake is None:
             self._refuse("recogniser", "nothing is recognised; confirm.bundle is the second stage")
-        confirmed = confirmation(task, config)
+            self._refuse("language", "a spotter knows its labels, and no language")
+        confirmed = confirmation(task, config, self._pipelines)
         if confirmed is not None:
             self._opened("confirmed by", confirmed.recogniser)
         second = None if confirmed is None else confirmed.stage
@@ -225,19 +235,14 @@ class Listening:
         window = None if second is None else second.window
         self.spotter_config = replace(self._spotter.config, confirm=window)
         self.labels = self.scored = tuple(self._spotter.trigger.labels)
-        return self._spotter if wake is None else self._waking(self._spotter, wake, confirmed)
+        return self._spotter if wake is None else self._waking(self._spotter, wake)
 
-    def _waking(
-        self, spotter: Spotter, wake: WakeConfig, confirmed: Confirmation | None
-    ) -> WakeStream:
+    def _waking(self, spotter: Spotter, wake: WakeConfig) -> WakeStream:
         config = self.config
         for label in wake.labels:
             if label not in self.labels:
                 raise ConfigError(f"wake.labels: unknown {label!r}{nearest(label, self.labels)}")
-        if confirmed and confirmed.recogniser.bundle.path == bundles.find(config.recogniser):
-            follower = confirmed.recogniser  # one network for both
-        else:
-            follower = recogniser(config.recogniser, self.sample_rate, config.threads)
+        follower = recogniser(config.recogniser, self.sample_rate, config.threads, self._pipelines)
         self._opened(f"then {wake.then} by", follower)
         then = self._commands if wake.then == "commands" else self._transcription
         return WakeStream(spotter, then(follower), wake.labels, wake.within_s)
@@ -254,7 +259,7 @@ class Listening:
 
     def _transcription(self, task: "SpeechRecognition") -> SpeechStage:
         self.bundles.append(task.vad.bundle)
-        self._speech = SpeechStage(task, self.work)
+        self._speech = SpeechStage(task, self.config.language, self.work)
         return self._speech
 
     def _refuse(self, key: str, because: str) -> None:

@@ -118,6 +118,7 @@ class Matcher:
         slots: Mapping[str, Sequence[str]],
     ) -> Grammar:
         if self._asked != (candidates, slots):
+            self._asked = None  # so that who leaves this in the middle leaves no wrong pair
             self._grammar = Grammar(candidates, slots, recogniser.speller)
             self._asked = candidates, slots
         return self._grammar

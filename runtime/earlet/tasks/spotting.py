@@ -14,7 +14,7 @@ from earlet.errors import BundleNotFoundError, ConfigError
 from earlet.streaming.cascade import Gate, Posteriors, SecondStage, Spotter, Work
 from earlet.streaming.gate import EnergyGate, SpeechGate
 from earlet.streaming.spotter import SpotterConfig
-from earlet.tasks import pipeline
+from earlet.tasks import Pipelines, pipeline
 from earlet.tasks.audio_classification import AudioClassification
 from earlet.tasks.stages import counted, recogniser
 from earlet.tasks.voice_activity import VoiceActivityDetection
@@ -32,7 +32,9 @@ class Confirmation(NamedTuple):
     recogniser: "SpeechRecognition"
 
 
-def confirmation(task: AudioClassification, config: ListenConfig) -> Confirmation | None:
+def confirmation(
+    task: AudioClassification, config: ListenConfig, pipelines: Pipelines
+) -> Confirmation | None:
     """The second stage that a configuration asks for, or that is there anyway.
 
     Raises:
@@ -59,7 +61,7 @@ def confirmation(task: AudioClassification, config: ListenConfig) -> Confirmatio
         raise
     from earlet.tasks.confirmation import Confirmer
 
-    opened = recogniser(asked.bundle, task.sample_rate, config.threads)
+    opened = recogniser(asked.bundle, task.sample_rate, config.threads, pipelines)
     confirmer = Confirmer(opened)
     for label in task.config.thresholds:
         confirmer.check(label)

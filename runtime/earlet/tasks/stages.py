@@ -6,12 +6,14 @@ samples -> utterances (voice activity) -> typed commands -> Detection, Rejection
 """
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from earlet.arrays import FloatArray, Snapshot
 from earlet.config import ListenConfig
+from earlet.decoding.recogniser import TranscriptionOptions
 from earlet.errors import ConfigError
 from earlet.results import Event, Match, Partial, Segment
 from earlet.streaming.cascade import Work
@@ -19,7 +21,7 @@ from earlet.streaming.commands import CommandStream
 from earlet.streaming.near_misses import NEAR
 from earlet.streaming.partials import Final
 from earlet.streaming.vad import Network, UtteranceStream, VadConfig
-from earlet.tasks import load, open_bundle
+from earlet.tasks import Pipelines
 from earlet.tasks.voice_activity import VoiceActivityDetection, segment
 
 if TYPE_CHECKING:
@@ -59,10 +61,14 @@ class SegmentStage:
 class SpeechStage:
     """What is said, utterance by utterance, and in part if there is time."""
 
-    def __init__(self, task: "SpeechRecognition", work: Work) -> None:
+    def __init__(self, task: "SpeechRecognition", language: str | None, work: Work) -> None:
+        """Raises InputError for a language that the network does not know."""
         self._task = task
         self._work = work
-        self._live = task.live(utterances=utterance_stream(task.vad, task.vad_config, work))
+        self._live = task.live(
+            TranscriptionOptions(language=language),
+            utterance_stream(task.vad, task.vad_config, work),
+        )
         self.late = False  # there is no time for partial results
 
     @property
@@ -119,12 +125,19 @@ def command_stream(task: "SpeechRecognition", config: ListenConfig, work: Work) 
 
     near = NEAR * min(map(threshold, config.commands))
 
+    matched = partial(
+        task.match.utterance,
+        candidates=config.commands,
+        slots=config.slots,
+        language=config.language,
+        threshold=near,
+    )
+
     def match(waveform: FloatArray) -> Match | None:
         work.utterances += 1
-        commands, slots = config.commands, config.slots
-        return task.match.utterance(waveform, commands, slots=slots, threshold=near)
+        return matched(waveform)
 
-    task.match.utterance(np.zeros(0, dtype=np.float32), config.commands, slots=config.slots)
+    matched(np.zeros(0, dtype=np.float32))  # silence: no more than whether all can be scored
     vad_config = replace(
         task.vad.config,
         min_speech_ms=MIN_SPEECH_MS,
@@ -136,8 +149,10 @@ def command_stream(task: "SpeechRecognition", config: ListenConfig, work: Work) 
     return CommandStream(utterances, match, threshold, refractory_ms)
 
 
-def recogniser(name: str, sample_rate: int, threads: int) -> "SpeechRecognition":
-    """Open the bundle of a recogniser that goes with a spotter.
+def recogniser(
+    name: str, sample_rate: int, threads: int, pipelines: Pipelines
+) -> "SpeechRecognition":
+    """The recogniser that goes with a spotter.
 
     Raises:
         BundleError: no such bundle, or a damaged one.
@@ -145,7 +160,7 @@ def recogniser(name: str, sample_rate: int, threads: int) -> "SpeechRecognition"
     """
     from earlet.tasks.speech_recognition import SpeechRecognition
 
-    task = open_bundle(load(name), threads)
+    task = pipelines(name, threads)
     if not isinstance(task, SpeechRecognition):
         raise ConfigError(f"{name}: is for {task.bundle.manifest.task}; expected a recogniser")
     if task.sample_rate != sample_rate:

@@ -7,6 +7,7 @@ from pathlib import Path
 from earlet.audio.source import Source
 from earlet.config import ListenConfig
 from earlet.errors import InputError
+from earlet.tasks import Pipelines
 from earlet.tasks.audio_classification import AudioClassification
 from earlet.tasks.spotting import confirmation
 from earlet.tuning.outcome import Outcome, outcomes
@@ -43,7 +44,7 @@ def measured(
         InputError: a recording that is no single command, or no other sound at all.
         AudioFileError: a file cannot be read.
     """
-    confirmed = confirmation(task, config)
+    confirmed = confirmation(task, config, Pipelines())
     second = None if confirmed is None else confirmed.stage
     smoothings = sorted({*SMOOTHINGS, task.config.smoothing})
     settings = [Setting(smoothing, t) for smoothing in smoothings for t in THRESHOLDS]
