@@ -17,6 +17,7 @@ from earlet.config import (
     RecordConfig,
     Run,
     Send,
+    ServeConfig,
     WakeConfig,
     read_config,
 )
@@ -44,6 +45,33 @@ def test_what_it_shows_commented_out_can_be_used(tmp_path: Path) -> None:
     assert config.mqtt is not None
     assert config.mqtt.discovery_prefix == "homeassistant"
     assert config.record == RecordConfig(folder="/var/lib/earlet/recordings")
+    assert config.serve == ServeConfig(wyoming_port=10300, token_file="/etc/earlet/token")  # noqa: S106
+
+
+@pytest.mark.parametrize(
+    ("host", "is_local"),
+    [
+        *(("127.0.0.1", True), ("127.8.9.10", True), ("::1", True), ("localhost", True)),
+        *(("0.0.0.0", False), ("::", False), ("192.168.1.5", False), ("kitchen.local", False)),  # noqa: S104
+    ],
+)
+def test_what_only_this_machine_reaches_is_known(host: str, is_local: bool) -> None:
+    assert ServeConfig(host=host).is_local == is_local
+
+
+@pytest.mark.parametrize(
+    ("config", "address"),
+    [
+        (ServeConfig(wyoming_port=1), "127.0.0.1"),
+        (ServeConfig(wyoming_port=1, host="0.0.0.0"), "127.0.0.1"),  # noqa: S104  wants a token
+        (ServeConfig(wyoming_port=1, host="0.0.0.0", auth=False), "0.0.0.0"),  # noqa: S104
+        (ServeConfig(wyoming_port=1, wyoming_host="192.0.2.1"), "192.0.2.1"),
+    ],
+)
+def test_wyoming_has_no_token_so_that_others_reach_it_only_where_that_was_said(
+    config: ServeConfig, address: str
+) -> None:
+    assert config.wyoming_address == address
 
 
 def test_a_label_without_an_entry_has_that_of_all_others() -> None:
@@ -106,7 +134,7 @@ def test_a_device_is_a_number_or_a_name(
         ("budget: 2", "budget: expected 0.001 to 1, got 2"),
         ("max_age_s: 0", "max_age_s: expected 1 to 604800, got 0"),
         ("channel: -1", "channel: expected 0 to 127, got -1"),
-        ("record: {folder: a, max_mb: 0}", "max_mb: expected 1 to 1e"),
+        ("record: {folder: a, max_mb: 0}", "max_mb: expected 1 to 1000000, got 0"),
         ("record: {folder: a, near_miss: 0.4}", "near_miss: expected 0.5 to 1, got 0.4"),
         (f"channel: {'9' * 400}", "channel: expected 0 to 127, got 9999"),
         ("bundle: ''", "bundle: expected a name or a path, got an empty one"),
@@ -120,6 +148,16 @@ def test_a_device_is_a_number_or_a_name(
         ),
         ('speech: [{append: "a\\0b"}]', r"append: expected a path, got 'a\\x00b' \(line 1\)"),
         ('speech: [{run: [a, "b\\0"]}]', "run: no argument can hold a NUL"),
+        ("serve: {port: 70000}", "port: expected 0 to 65535, got 70000"),
+        ("serve: {host: ''}", "host: expected a name or an address, got an empty one"),
+        ("serve: {wyoming_port: 8327}", "wyoming_port: 8327 is the port of HTTP already"),
+        ("serve: {zeroconf: true}", "zeroconf: there is nothing to announce without wyoming_port"),
+        ("serve: {zeroconf: true, wyoming_port: 0}", "zeroconf: only this machine reaches 127"),
+        ("serve: {wyoming_host: 0.0.0.0}", "wyoming_host: expected an address, beside a wyomin"),
+        ("serve: {token_file: a, auth: false}", "auth: false, and token_file names a token"),
+        ("serve: {allow_origins: [example.org]}", "allow_origins: expected such as https://exam"),
+        ("serve: {memory_mb: 1}", "memory_mb: expected 16 to 10000000, got 1"),
+        ("serve: true", r"serve: expected a mapping, got True"),
         ("commands: [a b, 'A  b ']", "commands: 'a b' and 'A  b ' are the same words"),
         ("commands: [a, b, a]", "commands: 'a' and 'a' are the same words"),
         (

@@ -1,8 +1,10 @@
 """config.yaml: what `earlet listen` does when no flag says otherwise."""
 
 import platform
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +13,7 @@ from earlet.errors import ConfigError, InputError
 
 ANY_LABEL = "*"  # in `labels`: what holds for every label that has no entry of its own
 MAX_TIMEOUT_S = 3600.0
+MAX_DEADLINE_S = 86_400.0  # a day of sound on a slow machine
 MAX_REFRACTORY_MS = 600_000
 MAX_AGE_S = 7 * 86_400.0
 LEAST_NEAR_MISS = 0.5  # share of a threshold: listening tells of nothing that is farther from it
@@ -169,6 +172,80 @@ class RecordConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ServeConfig:
+    """What `earlet serve` answers, and within which limits."""
+
+    host: str = "127.0.0.1"  # the address that is listened on; 0.0.0.0 is all of IPv4
+    port: int = 8327  # of HTTP and WebSocket; 327 is EAR on a telephone. 0 takes a free one
+    wyoming_port: int | None = None  # of Home Assistant's protocol; None: it is not spoken
+    # It knows no token. None: where HTTP wants one, this machine alone; else `host`.
+    wyoming_host: str | None = None
+    zeroconf: bool = False  # announce Wyoming to the network
+    bundles: tuple[str, ...] = ()  # names, paths, or NAME=PATH; none: all that are installed
+    token_file: str | None = None  # what every request must bring: "Authorization: Bearer TOKEN"
+    auth: bool = True  # false: whoever reaches the address may use it
+    allow_origins: tuple[str, ...] = ()  # of pages elsewhere that may ask: https://example.org
+    workers: int | None = None  # calls that run at once; None: one a core
+    memory_mb: int | None = None  # of all networks together; None: half of the machine's
+    queue: int = 64  # calls that wait
+    deadline_s: float = 3600.0  # after which a call is given up
+    drain_s: float = 10.0  # that what runs has to finish, from SIGTERM on
+    max_connections: int = 256
+    max_body_mb: int = 64
+    max_audio_s: int = 3600  # of one recording, decoded
+
+    def __post_init__(self) -> None:
+        if not self.host:
+            raise InputError("host: expected a name or an address, got an empty one")
+        _within("port", self.port, 0, 65_535)
+        if self.wyoming_port is not None:
+            _within("wyoming_port", self.wyoming_port, 0, 65_535)
+            if self.wyoming_port == self.port != 0:
+                raise InputError(f"wyoming_port: {self.port} is the port of HTTP already")
+        if self.zeroconf and self.wyoming_port is None:
+            raise InputError("zeroconf: there is nothing to announce without wyoming_port")
+        if self.wyoming_host is not None and (not self.wyoming_host or self.wyoming_port is None):
+            raise InputError("wyoming_host: expected an address, beside a wyoming_port")
+        if self.zeroconf and _is_loopback(self.wyoming_address):
+            raise InputError(
+                f"zeroconf: only this machine reaches {self.wyoming_address}; set wyoming_host, too"
+            )
+        if self.token_file is not None:
+            _check_path("token_file", self.token_file)
+            if not self.auth:
+                raise InputError("auth: false, and token_file names a token; take one of them")
+        for origin in self.allow_origins:
+            if not re.fullmatch(r"https?://[^/\s]+", origin):
+                raise InputError(
+                    f"allow_origins: expected such as https://example.org, got {origin!r}"
+                )
+        for name, least, most in (
+            ("queue", 1, 10_000),
+            ("drain_s", 0, MAX_TIMEOUT_S),
+            ("max_connections", 1, 10_000),
+            ("max_body_mb", 1, 2_000),
+            ("max_audio_s", 1, 86_400),
+            ("workers", 1, 64),
+            ("memory_mb", 16, 10_000_000),
+            ("deadline_s", 0.1, MAX_DEADLINE_S),
+        ):
+            if (value := getattr(self, name)) is not None:
+                _within(name, value, least, most)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach it, but for Wyoming."""
+        return _is_loopback(self.host)
+
+    @property
+    def wyoming_address(self) -> str:
+        """The host of Wyoming, if it is spoken."""
+        if self.wyoming_host is not None:
+            return self.wyoming_host
+        return self.host if self.is_local or not self.auth else "127.0.0.1"
+
+
+@dataclass(frozen=True, kw_only=True)
 class ListenConfig:
     """The keys of config.yaml; the file in the repository explains each."""
 
@@ -180,6 +257,7 @@ class ListenConfig:
     commands: tuple[str, ...] = ()
     slots: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     recogniser: str = "moonshine-tiny-en"  # of typed commands, and of what follows a wake word
+    language: str | None = None  # that is spoken, "en"; None: the recogniser hears which
     gate: GateConfig = field(default_factory=GateConfig)
     confirm: ConfirmConfig | Literal["auto", "off"] = "auto"  # auto: where its bundle is there
     wake: WakeConfig | None = None
@@ -192,6 +270,7 @@ class ListenConfig:
     max_age_s: float = 300.0  # an action that could not be done so soon is not done any more
     record: RecordConfig | None = None
     metrics: str | None = None  # file for a collector of Prometheus
+    serve: ServeConfig | None = None  # what `earlet serve` does, beside listening
 
     def __post_init__(self) -> None:
         for name in ("bundle", "source", "recogniser"):
@@ -253,8 +332,17 @@ def read_config(path: str | Path) -> ListenConfig:
 def _within(name: str, value: float, least: float, most: float) -> None:
     if not least <= value <= most:
         # A whole number may be too large to be a float.
-        given = f"{value:g}" if isinstance(value, float) else str(value)[:60]
-        raise InputError(f"{name}: expected {least:g} to {most:g}, got {given}")
+        shown = (f"{n:g}" if isinstance(n, float) else str(n)[:60] for n in (least, most, value))
+        raise InputError("{}: expected {} to {}, got {}".format(name, *shown))
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:  # a name
+        return False
 
 
 def _check_path(name: str, path: str) -> None:

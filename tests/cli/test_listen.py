@@ -216,6 +216,7 @@ def test_thresholds_of_the_configuration_are_used(
         ("actions: {}", "unknown key 'actions'"),
         ("labels: {go: {actions: [{run: [/nowhere/lamp]}]}}", "/nowhere/lamp"),
         ("metrics: /nowhere/earlet.prom", "'/nowhere/earlet.prom' cannot be written: No such file"),
+        ("serve: {host: 0.0.0.0, port: 0}", "config.yaml: serve: host: 0.0.0.0 is reached from "),
     ],
 )
 def test_a_wrong_configuration_is_one_line(

@@ -5,6 +5,8 @@ import json
 import logging
 import os
 import pty
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -19,10 +21,12 @@ LOG = logging.getLogger("earlet.anything")
 
 @pytest.fixture(autouse=True)
 def _as_it_was() -> Iterator[None]:
-    logger = logging.getLogger("earlet")
-    before = logger.handlers, logger.level
+    loggers = [logging.getLogger(name) for name in ("earlet", *logs.LIBRARIES)]
+    before = [(logger.handlers, logger.level) for logger in loggers]
     yield
-    logger.handlers, logger.level = before
+    for logger, (handlers, level) in zip(loggers, before, strict=True):
+        logger.handlers = handlers
+        logger.setLevel(level)
 
 
 def test_on_a_terminal_it_is_who_and_what() -> None:
@@ -43,6 +47,18 @@ def test_in_a_file_each_line_says_when() -> None:
     assert rest == "error: lost\n"
 
 
+def test_a_line_is_written_where_no_file_can_be_opened_any_more() -> None:
+    program = (
+        "import logging, resource; from earlet.service import logs; logs.set_up('text'); "
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0)); "
+        "logging.getLogger('asyncio').error('out of files:\\n socket')"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert ended.stderr.endswith(" error: out of files:\\n socket\n")
+
+
 def test_for_journald_the_level_is_a_prefix(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -54,7 +70,9 @@ def test_for_journald_the_level_is_a_prefix(
         LOG.info("listening")
         LOG.warning("deaf")
         LOG.error("refused")
-    assert path.read_text() == "<6>listening\n<4>deaf\n<3>refused\n"
+        LOG.error("a fault", exc_info=ValueError("of whose"))
+    text = "<6>listening\n<4>deaf\n<3>refused\n<3>a fault\n<3>ValueError: of whose\n"
+    assert path.read_text() == text
 
 
 def test_json_is_an_object_a_line() -> None:
@@ -72,6 +90,15 @@ def test_what_a_message_quotes_stays_on_its_line() -> None:
     logs.set_up("text", stream)
     LOG.info("program wrote %s", "one\ntwo\x1b[2J")
     assert stream.getvalue().endswith("info: program wrote one\\ntwo\\x1b[2J\n")
+
+
+def test_what_a_library_warns_of_is_in_the_log_too() -> None:
+    stream = io.StringIO()
+    logs.set_up("text", stream)
+    logging.getLogger("uvicorn.error").error("broken")
+    logging.getLogger("asyncio").info("nobody asked")
+    (line,) = stream.getvalue().splitlines()
+    assert line.endswith("error: broken")
 
 
 def test_a_log_that_cannot_be_written_ends_nothing(capsys: pytest.CaptureFixture[str]) -> None:
@@ -129,3 +156,19 @@ def test_where_nothing_was_lost_nothing_is_told(caplog: pytest.LogCaptureFixture
     log.add(Gap(0.0, 0, 16_000, "another file"))
     log.tell()
     assert caplog.records == []
+
+
+@pytest.mark.parametrize("kind", ["text", "json"])
+def test_of_a_fault_in_earlet_the_log_says_where_it_is(kind: logs.LogFormat) -> None:
+    stream = io.StringIO()
+    logs.set_up(kind, stream)
+    try:
+        raise ValueError("one\x1b[2J")
+    except ValueError as problem:
+        LOG.error("a fault", exc_info=problem)
+    told = stream.getvalue()
+    if kind == "json":
+        told = json.loads(told)["traceback"]
+    *_, last = told.rstrip("\n").split("\n")
+    assert last == "ValueError: one\\x1b[2J"
+    assert "in test_of_a_fault_in_earlet_the_log_says_where_it_is" in told

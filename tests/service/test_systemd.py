@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from earlet.config import ListenConfig, MqttConfig
-from earlet.service.systemd import Systemd, with_credentials
+from earlet.config import ListenConfig, MqttConfig, ServeConfig
+from earlet.service.systemd import Systemd, secrets, with_credentials
 from tests.service.manager import Manager
 
 MINUTE_US = "60000000"
@@ -97,3 +97,11 @@ def test_the_password_is_read_from_the_copy_that_systemd_made(tmp_path: Path) ->
     assert config.mqtt is not None
     copy = str(tmp_path / "mqtt-password")
     assert changed == replace(config, mqtt=replace(config.mqtt, password_file=copy))
+
+
+def test_the_token_of_the_server_is_a_secret_as_well(tmp_path: Path) -> None:
+    config = ListenConfig(serve=ServeConfig(token_file="/etc/earlet/token"))  # noqa: S106
+    assert secrets(config) == {"serve-token": "/etc/earlet/token"}
+    (tmp_path / "serve-token").write_text("secret")
+    changed = with_credentials(config, str(tmp_path))
+    assert changed.serve == ServeConfig(token_file=str(tmp_path / "serve-token"))

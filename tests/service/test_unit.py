@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from earlet.config import ServeConfig
 from earlet.errors import InputError
 from earlet.service import unit
 
@@ -33,10 +34,16 @@ def analyzed(tmp_path: Path) -> Callable[..., "subprocess.CompletedProcess[str]"
     return analyzed
 
 
-def system(command: list[str] = COMMAND, **options: bool) -> str:
-    credentials = {"password": "/etc/earlet/50% secret"}
-    flags = {"reloads": True, "in_home": False, **options}
-    return unit.system_unit(command, {"EARLET_MODELS": "/srv/50%:/x"}, credentials, **flags)
+def system(
+    command: list[str] = COMMAND,
+    serve: ServeConfig | None = None,
+    *,
+    reloads: bool = True,
+    in_home: bool = False,
+) -> str:
+    environment = {"EARLET_MODELS": "/srv/50%:/x"}
+    secrets = {"password": "/etc/earlet/50% secret"}
+    return unit.system_unit(command, environment, secrets, serve, reloads=reloads, in_home=in_home)
 
 
 @pytest.mark.parametrize("in_home", [False, True])
@@ -53,6 +60,25 @@ def test_systemd_finds_nothing_wrong_with_that_of_a_user(
     result = analyzed(unit.user_unit(COMMAND, {}, reloads=True), "verify", "--user")
     ours = [line for line in result.stderr.splitlines() if "earlet.service" in line]
     assert (result.returncode, ours) == (0, [])
+
+
+def test_systemd_waits_for_what_a_server_has_begun(
+    analyzed: Callable[..., "subprocess.CompletedProcess[str]"],
+) -> None:
+    text = unit.user_unit(COMMAND, {}, ServeConfig(drain_s=10.5), reloads=True)
+    assert "TimeoutStopSec=21\n" in text
+    result = analyzed(text, "verify", "--user")
+    ours = [line for line in result.stderr.splitlines() if "earlet.service" in line]
+    assert (result.returncode, ours) == (0, [])
+
+
+def test_who_announces_a_server_may_ask_which_networks_there_are(
+    analyzed: Callable[..., "subprocess.CompletedProcess[str]"],
+) -> None:
+    serve = ServeConfig(wyoming_host="192.0.2.1", wyoming_port=10300, zeroconf=True)
+    assert " AF_INET6 AF_NETLINK\n" in system(serve=serve)
+    assert " AF_INET6\n" in system()
+    assert analyzed(system(serve=serve), "verify").stderr == ""
 
 
 def test_a_mistake_would_be_found(

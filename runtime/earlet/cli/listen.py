@@ -5,8 +5,8 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, get_args
 
 from earlet.audio.source import MICROPHONE
@@ -18,7 +18,7 @@ from earlet.service import logs
 from earlet.service.systemd import with_credentials
 
 if TYPE_CHECKING:
-    from earlet.service.daemon import Told
+    from earlet.service.daemon import Daemon, Told
 
 
 def add_to(commands: Any) -> None:
@@ -62,22 +62,48 @@ def run(arguments: argparse.Namespace) -> int:
     from earlet.service.daemon import Daemon  # late: no other command listens
 
     logs.set_up(arguments.log_format)
-    read = partial(_config, arguments)
-    config = read()
+    config = _config(arguments)
+
+    def read_again() -> ListenConfig:
+        new = _config(arguments)
+        if new.serve != config.serve:
+            raise ConfigError(f"{arguments.config}: serve: a change of it needs a restart")
+        return new
+
     with OpenLine(sys.stdout) as open_line:
         try:
             daemon = Daemon(
                 config,
-                None if arguments.config is None else read,
+                None if arguments.config is None else read_again,
                 _printer(arguments, open_line),
                 partials=arguments.partials,
             )
+            served = _served(config, daemon)
         except ConfigError as problem:  # what a file alone does not show: a label that nobody knows
             if arguments.config is None:
                 raise
             raise ConfigError(f"{arguments.config}: {problem}") from None
-        daemon.run()
+        with served:
+            daemon.run()
     return 0
+
+
+def _served(config: ListenConfig, daemon: "Daemon") -> "AbstractContextManager[object]":
+    """Programs that ask, answered while the daemon listens; where the configuration says so.
+
+    Raises:
+        ConfigError: its address cannot be had, or a token is missing.
+        BundleError: what it is to serve is missing or damaged.
+        BackendError: a package is missing.
+    """
+    if config.serve is None:
+        return nullcontext()
+    from earlet.server.serving import Server  # late: asyncio and its servers take 20 MB
+
+    try:
+        return Server(config.serve, daemon.metrics)
+    except ConfigError as problem:
+        raise ConfigError(f"serve: {problem}") from None
 
 
 def _config(arguments: argparse.Namespace) -> ListenConfig:

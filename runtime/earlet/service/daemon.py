@@ -19,6 +19,7 @@ from earlet.config import ListenConfig
 from earlet.errors import EarletError
 from earlet.results import Chunk, Deaf, Detection, Event, Gap
 from earlet.service.logs import GapLog
+from earlet.service.metrics import Metric
 from earlet.service.parts import Ear, Parts
 from earlet.service.signals import Signals, Terminated
 from earlet.service.state import State
@@ -93,6 +94,10 @@ class Daemon:
                     self._pass_on(self._parts.ear.flush())
             finally:
                 self._end(within_s)
+
+    def metrics(self) -> list[Metric]:
+        """All figures, as they are now; any thread may ask."""
+        return self._parts.metrics(self._state, self._health)
 
     def _opened(self, parts: Parts) -> Source:
         with self._signals.interruptible():

@@ -17,7 +17,7 @@ from earlet.config import ListenConfig
 from earlet.errors import InputError
 from earlet.files import write_whole
 from earlet.service import unit
-from earlet.service.systemd import CREDENTIAL
+from earlet.service.systemd import secrets
 
 PACKAGE = Path(__file__).parents[1]
 SYSTEM_UNITS = Path("/etc/systemd/system")
@@ -118,13 +118,16 @@ class Service:
         environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         reloads = config_path is not None
         if self.user:
-            return unit.user_unit(command, environment, reloads=reloads)
+            return unit.user_unit(command, environment, config.serve, reloads=reloads)
         _check_readable(needed)
-        password = None if config.mqtt is None else config.mqtt.password_file
         return unit.system_unit(
             command,
             environment,
-            {} if password is None else {CREDENTIAL: str(Path(password).expanduser().absolute())},
+            {
+                name: str(Path(path).expanduser().absolute())
+                for name, path in secrets(config).items()
+            },
+            config.serve,
             reloads=reloads,
             in_home=any(
                 each.is_relative_to(home)

@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Literal, TextIO
@@ -21,19 +22,23 @@ from earlet.results import Gap
 log = logging.getLogger("earlet.daemon")
 
 GAPS_S = 60.0  # between two words about gaps
+LIBRARIES = ("asyncio", "python_multipart", "uvicorn", "websockets", "zeroconf")  # of the server
 LogFormat = Literal["text", "json"]
 # syslog(3): 3 is an error, 4 a warning, 6 information, 7 for those who debug
 PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3}
 
 
 def set_up(kind: LogFormat, stream: TextIO | None = None) -> None:
-    """Write what the loggers named "earlet" tell from now on; for a process of its own."""
+    """Write what the loggers named "earlet" tell from now on; for a process of its own.
+
+    And what `LIBRARIES` warn of, which else would go to standard error as it is.
+    """
     stream = sys.stderr if stream is None else stream
     handler = _Handler(stream)
     handler.setFormatter(_formatter(kind, stream, os.environ))
-    logger = logging.getLogger("earlet")
-    logger.handlers = [handler]
-    logger.setLevel(logging.INFO)
+    for name in ("earlet", *LIBRARIES):
+        logging.getLogger(name).handlers = [handler]
+    logging.getLogger("earlet").setLevel(logging.INFO)
 
 
 def _formatter(kind: LogFormat, stream: TextIO, environment: Mapping[str, str]) -> "_Lines":
@@ -87,20 +92,28 @@ class _Handler(logging.StreamHandler[TextIO]):
 
 
 class _Lines(logging.Formatter):
-    """One line a message, whatever it quotes."""
+    """One line a message, whatever it quotes; of a fault in earlet the traceback follows."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return f"earlet: {printable(record.getMessage())}"
+        line = f"{self._begin(record)}{printable(record.getMessage())}"
+        return line if record.exc_info is None else f"{line}\n{_traceback(record)}"
+
+    def _begin(self, _record: logging.LogRecord) -> str:
+        return "earlet: "
 
 
 class _Dated(_Lines):
-    def format(self, record: logging.LogRecord) -> str:
-        return f"{_time(record)} {record.levelname.lower()}: {printable(record.getMessage())}"
+    def _begin(self, record: logging.LogRecord) -> str:
+        return f"{_time(record)} {record.levelname.lower()}: "
 
 
 class _Journal(_Lines):
     def format(self, record: logging.LogRecord) -> str:
-        return f"<{PRIORITIES.get(record.levelno, 6)}>{printable(record.getMessage())}"
+        level = f"<{PRIORITIES.get(record.levelno, 6)}>"  # of each line: sd-daemon(3)
+        return "\n".join(f"{level}{line}" for line in super().format(record).split("\n"))
+
+    def _begin(self, _record: logging.LogRecord) -> str:
+        return ""
 
 
 class _Json(_Lines):
@@ -111,7 +124,14 @@ class _Json(_Lines):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        if record.exc_info is not None:
+            told["traceback"] = _traceback(record)
         return json.dumps(told)
+
+
+def _traceback(record: logging.LogRecord) -> str:
+    lines = traceback.format_exception(*record.exc_info) if record.exc_info else []
+    return "\n".join(map(printable, "".join(lines).splitlines()))
 
 
 def _time(record: logging.LogRecord) -> str:

@@ -8,7 +8,7 @@ from earlet.audio.live import Health
 from earlet.audio.source import open_source
 from earlet.config import ListenConfig
 from earlet.results import Chunk, Detection
-from earlet.service.metrics import MetricsFile
+from earlet.service.metrics import Metric, MetricsFile
 from earlet.service.state import State
 from earlet.streaming.budget import Budget
 from earlet.tasks.listening import Listening
@@ -85,12 +85,15 @@ class Parts:
                 "hop" if stride == 1 else f"{stride} hops",
             )
 
+    def metrics(self, state: State, health: Health) -> list[Metric]:
+        """All figures."""
+        counts = {} if self._actions is None else self._actions.counts
+        return state.metrics(health, self.listening.work, self.listening.stride, counts)
+
     def write_metrics(self, state: State, health: Health) -> None:
         """Where they are wanted."""
         if self._metrics is not None:
-            work, stride = self.listening.work, self.listening.stride
-            counts = {} if self._actions is None else self._actions.counts
-            self._metrics.write(state.metrics(health, work, stride, counts))
+            self._metrics.write(self.metrics(state, health))
 
     def close(self, within_s: float) -> None:
         """Finish what was begun, recordings first; what takes longer is ended."""

@@ -122,14 +122,15 @@ class State:
             "earlet_gaps_total": self.gaps,
             "earlet_lost_seconds_total": self.lost_s,
             "earlet_overflows_total": health.overflows,
-            "earlet_detections_total": self.detections,
-            "earlet_rejections_total": self.rejections,
+            # Copies: the server's thread reads them while this one counts.
+            "earlet_detections_total": dict(self.detections),
+            "earlet_rejections_total": dict(self.rejections),
             "earlet_transcripts_total": self.transcripts,
             "earlet_work_total": asdict(work),
             "earlet_stride_hops": stride,
             "earlet_actions_total": {name: n for name, n in actions.items() if name != WAITING},
             "earlet_actions_waiting": actions.get(WAITING, 0),
-            "earlet_reloads_total": self.reloads,
+            "earlet_reloads_total": dict(self.reloads),
             "earlet_start_timestamp_seconds": self._started_at,
             "earlet_cpu_seconds_total": usage.ru_utime + usage.ru_stime,
         }

@@ -19,7 +19,7 @@ log = logging.getLogger("earlet.systemd")
 
 PINGS = 4  # within the time after which systemd gives the daemon up
 MICROSECONDS = 1_000_000
-CREDENTIAL = "mqtt-password"  # what the copy of that file is called
+PASSWORD, TOKEN = "mqtt-password", "serve-token"  # what copies of those files are called
 
 
 class Systemd:
@@ -85,15 +85,27 @@ class Systemd:
             log.debug("systemd was not told %s: %s", lines[0], problem.strerror)
 
 
+def secrets(config: ListenConfig) -> dict[str, str]:
+    """The files of secrets that a configuration names, by what their copies are called."""
+    files = {
+        PASSWORD: None if config.mqtt is None else config.mqtt.password_file,
+        TOKEN: None if config.serve is None else config.serve.token_file,
+    }
+    return {name: path for name, path in files.items() if path is not None}
+
+
 def with_credentials(config: ListenConfig, folder: str | None) -> ListenConfig:
     """The configuration, its files of secrets replaced by the copies that systemd made.
 
     The user of a service with DynamicUser= may not read a file of root's; LoadCredential= hands
     it a copy, in the folder that CREDENTIALS_DIRECTORY names.
     """
-    if folder is None or config.mqtt is None or config.mqtt.password_file is None:
+    if folder is None:
         return config
-    copy = Path(folder, CREDENTIAL)
-    if not os.access(copy, os.R_OK):
-        return config
-    return replace(config, mqtt=replace(config.mqtt, password_file=str(copy)))
+    copies = {name: str(Path(folder, name)) for name in secrets(config)}
+    copies = {name: path for name, path in copies.items() if os.access(path, os.R_OK)}
+    if config.mqtt is not None and PASSWORD in copies:
+        config = replace(config, mqtt=replace(config.mqtt, password_file=copies[PASSWORD]))
+    if config.serve is not None and TOKEN in copies:
+        config = replace(config, serve=replace(config.serve, token_file=copies[TOKEN]))
+    return config

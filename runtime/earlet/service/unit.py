@@ -3,8 +3,10 @@
 What stands here is known to systemd 247 and later: Debian 11, Raspberry Pi OS of the same age.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 
+from earlet.config import ServeConfig
 from earlet.errors import InputError
 
 NAME = "earlet.service"
@@ -12,6 +14,8 @@ NAME = "earlet.service"
 # waits from one attempt to open it to the next.
 WATCHDOG_S = 120
 FORBIDDEN = "\"'\\"  # in the path of a program
+STOP_S = 5  # from SIGTERM on
+SERVER_S = 5  # that a server may take beside its `drain_s`, to end what did not finish within
 START_S = 90  # until it listens: networks are loaded from an SD card
 
 COMMON = """\
@@ -33,21 +37,21 @@ ExecStart=:{command}
 WatchdogSec={watchdog_s}
 Restart=always
 RestartSec=10
-# It ends within 2 s.
-TimeoutStopSec=5
+# Listening ends within 2 s; a server lets what it is asked finish.
+TimeoutStopSec={stop_s}
 
 # Relative paths in config.yaml begin in its own folder; %t/earlet is for figures and sockets.
 StateDirectory=earlet
 RuntimeDirectory=earlet
 WorkingDirectory=%S/earlet
 
-MemoryMax=512M
-TasksMax=64
+MemoryMax={memory}
+TasksMax={tasks}
 
 # MemoryDenyWriteExecute is left out: PortAudio calls back into memory that Python has just made.
 NoNewPrivileges=yes
 LockPersonality=yes
-RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6{families}
 RestrictNamespaces=yes
 RestrictRealtime=yes
 RestrictSUIDSGID=yes
@@ -88,6 +92,7 @@ def system_unit(
     command: Sequence[str],
     environment: Mapping[str, str],
     credentials: Mapping[str, str],
+    serve: ServeConfig | None = None,
     *,
     reloads: bool,
     in_home: bool,
@@ -98,6 +103,7 @@ def system_unit(
         command: program and arguments.
         environment: variables for it.
         credentials: files that only root may read, by the names that their copies get.
+        serve: what it answers beside listening.
         reloads: whether SIGHUP has it read its configuration again.
         in_home: whether some of the program lies below /home, /root or /run/user.
 
@@ -106,12 +112,18 @@ def system_unit(
     """
     loaded = "".join(f"LoadCredential={name}:{_word(path)}\n" for name, path in credentials.items())
     own = SYSTEM.format(credentials=loaded, protect_home="read-only" if in_home else "yes")
-    return _unit(command, environment, own, "multi-user.target", reloads=reloads)
+    return _unit(command, environment, own, "multi-user.target", serve, reloads=reloads)
 
 
-def user_unit(command: Sequence[str], environment: Mapping[str, str], *, reloads: bool) -> str:
+def user_unit(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    serve: ServeConfig | None = None,
+    *,
+    reloads: bool,
+) -> str:
     """The unit of a service of one user, who has PipeWire or PulseAudio; as `system_unit`."""
-    return _unit(command, environment, "", "default.target", reloads=reloads)
+    return _unit(command, environment, "", "default.target", serve, reloads=reloads)
 
 
 def _unit(
@@ -119,6 +131,7 @@ def _unit(
     environment: Mapping[str, str],
     own: str,
     target: str,
+    serve: ServeConfig | None,
     *,
     reloads: bool,
 ) -> str:
@@ -135,6 +148,11 @@ def _unit(
         own=own,
         start_s=START_S,
         watchdog_s=WATCHDOG_S,
+        stop_s=STOP_S + (0 if serve is None else math.ceil(serve.drain_s) + SERVER_S),
+        memory="512M" if serve is None else "80%",  # networks are unloaded long before
+        tasks=64 if serve is None else 512,  # a server has a process for each model
+        # What getifaddrs(3) asks for the networks that something is announced to.
+        families=" AF_NETLINK" if serve is not None and serve.zeroconf else "",
         target=target,
     )
 
