@@ -3,6 +3,7 @@
 # make listen  the live microphone
 # make check-microphone  speaks a command into a virtual microphone, and looks for the action it is to start
 # make soak    a day of sound in minutes: memory stays flat, and no hour is heard otherwise than by itself
+# make soak-server  an hour of visitors in minutes: every answer is the right one, and nothing grows
 # make test-tflite-runtime  what runs .tflite networks, on tflite-runtime and NumPy 1
 
 PYTHON ?= python3
@@ -17,7 +18,7 @@ export OMP_NUM_THREADS := 1
 # onnxruntime reports to its maker unless this is set before it is imported; earlet sets it, too.
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: demo test lint unit wheel test-tflite-runtime listen check-microphone soak clean
+.PHONY: demo test lint unit wheel test-tflite-runtime listen check-microphone soak soak-server clean
 
 demo: $(VENV)/.runtime
 	@echo; echo '$$ earlet listen --source tests/recordings/commands.flac'
@@ -59,6 +60,9 @@ check-microphone: $(VENV)/.runtime
 
 soak: $(VENV)/.runtime
 	@$(BIN)/python -m tests.soak
+
+soak-server: $(VENV)/.dev
+	@$(BIN)/python -m tests.soak.server
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

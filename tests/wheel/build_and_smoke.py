@@ -17,6 +17,7 @@ INSIDE = (
     "earlet/models/commands-en/bundle.yaml",
     "earlet/models/moonshine-tiny-en/bundle.yaml",
     "earlet/models/vad/bundle.yaml",
+    "earlet/server/page/index.html",
 )
 
 

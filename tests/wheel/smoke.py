@@ -64,6 +64,8 @@ def main(commands: str, commands_truth: str, speech: str, speech_truth: str) -> 
     subprocess.run([*command, "./vad.zip"], check=True, stdout=subprocess.DEVNULL)
     told = subprocess.run([quantize, "import", ".", "--out", "x"], stderr=subprocess.PIPE)
     assert b"pip install 'earlet[quantize]'" in told.stderr, told.stderr
+    told = subprocess.run([command[0], "serve"], stderr=subprocess.PIPE)
+    assert b"pip install 'earlet[serve]'" in told.stderr, told.stderr
     version = sys.version.split()[0]
     print(f"Python {version}: spotted {' '.join(heard)}; {common:.0%} of the words transcribed")
 

@@ -10,6 +10,7 @@ from earlet.cli import (
     listen,
     program,
     replay,
+    serve,
     service,
     transcribe,
     tune,
@@ -31,6 +32,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"earlet {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (listen, service, transcribe, classify, tune, explain, replay, inspect):
+    for module in (listen, serve, service, transcribe, classify, tune, explain, replay, inspect):
         module.add_to(commands)
     return parser
