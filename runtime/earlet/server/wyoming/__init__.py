@@ -1,0 +1,1 @@
+"""The protocol of Home Assistant's voice: speech to text, and wake words."""
