@@ -1,13 +1,19 @@
-"""What `recognition.py` compares: bundles, bare loops around networks, and other programs.
+"""What `recognition.py` and `serve.py` compare: bundles, loops around networks, other programs.
 
 Each is loaded by a function of a module, for the processes in which memory is measured. Peers are
 imported where they are used, for their memory is measured, too.
 """
 
 import importlib.util
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 
 import earlet
 from earlet_quantize.measure.recognisers import Recognise, Recogniser
@@ -15,6 +21,8 @@ from earlet_quantize.networks.stepwise import Merged, Rebuilt
 
 RECIPES = Path(__file__).parents[1] / "models" / "recipes"
 SAMPLE_RATE = 16_000  # Hz
+START_S = 60.0  # that a server may take to begin
+POLL_S = 0.1
 
 
 def loop(bundle: Path) -> Recogniser:
@@ -51,6 +59,57 @@ def faster_whisper(scratch: Path, cache: Path, compute_type: str) -> Recogniser:
         (scratch / name).write_bytes(content)
     load = partial(made, "whisper-tiny-en", "faster_whisper", scratch, compute_type)
     return Recogniser(load, [scratch / "model.bin"])
+
+
+class Peer(NamedTuple):
+    """A server of others that answers."""
+
+    address: tuple[str, int]
+    pid: int
+
+
+@contextmanager
+def wyoming_faster_whisper(python: Path, cache: Path) -> Iterator[Peer]:
+    """The server of that name with the weights of tiny.en in int8, as quick as its options allow:
+    one thread, greedy."""
+    with TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as taken:
+        for name, content in recipe("whisper-tiny-en", "published").fetch(cache).items():
+            Path(folder, name).write_bytes(content)
+        address = taken.getsockname()[:2]
+        taken.close()
+        options = {
+            "--model": folder,
+            "--data-dir": folder,
+            "--uri": f"tcp://{address[0]}:{address[1]}",
+            "--stt-library": "faster-whisper",
+            "--language": "en",
+            "--compute-type": "int8",
+            "--cpu-threads": "1",
+            "--beam-size": "1",
+        }
+        words = [word for option in options.items() for word in option]
+        command = [python, "-m", "wyoming_faster_whisper", "--local-files-only", *words]
+        with Path(folder, "log").open("wb") as log:
+            process = subprocess.Popen(command, stdout=log, stderr=log)
+        try:
+            _wait_for(address, process)
+            yield Peer(address, process.pid)
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _wait_for(address: tuple[str, int], process: "subprocess.Popen[bytes]") -> None:
+    """Until somebody answers there."""
+    deadline = time.monotonic() + START_S
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            socket.create_connection(address).close()
+        except ConnectionRefusedError:
+            time.sleep(POLL_S)
+        else:
+            return
+    raise RuntimeError("wyoming-faster-whisper does not begin: is it installed there?")
 
 
 def made(bundle: str, function: str, *arguments: object) -> Recognise:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import re
 import resource
 import subprocess
@@ -97,3 +98,17 @@ def child_cpu_s(program: str) -> float:
     subprocess.run([sys.executable, "-c", program], check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def children(process_id: int) -> set[int]:
+    """The processes that a process has started, and that run."""
+    tasks = Path(f"/proc/{process_id}/task").glob("*/children")
+    return {int(word) for path in tasks for word in path.read_text(encoding="ascii").split()}
+
+
+def cpu_s_of(process_id: int) -> float:
+    """CPU seconds that a process has used, to the 1/100."""
+    # After the name, which stands in brackets: user and system time are the 12th and 13th.
+    stat = Path(f"/proc/{process_id}/stat").read_text(encoding="utf-8")
+    times = stat.rpartition(")")[2].split()[11:13]
+    return sum(map(int, times)) / os.sysconf("SC_CLK_TCK")
