@@ -8,18 +8,23 @@ import pytest
 
 from earlet.cli import main
 from earlet_quantize.cli import main as quantize_main
+from tests.server.program import serving
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```python\n(.*?)```(?:\n\n```text\n(.*?)```)?", README, re.DOTALL)
+ASKING = [code for code, _ in EXAMPLES if "127.0.0.1:8327" in code]  # a server
 LINKS = re.findall(r"\]\(([^)#:]+)\)", README)
 
 
 def test_there_are_examples() -> None:
     assert EXAMPLES
+    assert ASKING
 
 
-@pytest.mark.parametrize(("code", "output"), EXAMPLES, ids=range(len(EXAMPLES)))
+@pytest.mark.parametrize(
+    ("code", "output"), [(code, output) for code, output in EXAMPLES if code not in ASKING]
+)
 def test_an_example_runs_from_the_repository_and_prints_what_is_shown(
     code: str, output: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -29,6 +34,19 @@ def test_an_example_runs_from_the_repository_and_prints_what_is_shown(
     assert printed
     if output:
         assert printed == output
+
+
+def test_those_that_ask_a_server_are_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    with serving(tmp_path / "log") as server:
+        for code in ASKING:
+            here = code.replace("127.0.0.1:8327", f"127.0.0.1:{server.port}")
+            exec(compile(here, "README.md", "exec"), {"__name__": "__main__"})  # noqa: S102
+    printed = capsys.readouterr().out
+    assert printed.count("hugely pleased") == 2
+    assert re.findall('"label": "([^"]*)"', printed) == ["go", "left", "right", "up"]
 
 
 @pytest.mark.parametrize("link", LINKS)
