@@ -14,7 +14,7 @@ def clip(golden: Path) -> bytes:
     return (golden / "whisper" / "1272-128104-0000.wav").read_bytes()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def shared_pool() -> Iterator[Run]:
     """`shared_pool(test)`: with all that is served, and one call at a time; for tests that leave
     its processes as they were."""
