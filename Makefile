@@ -1,6 +1,7 @@
 # make demo    set up and hear it work, on recordings in the repository
 # make test    set up and run every test, ruff and mypy, then the wheel on each Python that is there
 # make listen  the live microphone
+# make serve   answers programs, and has a page, on http://127.0.0.1:8327
 # make check-microphone  speaks a command into a virtual microphone, and looks for the action it is to start
 # make soak    a day of sound in minutes: memory stays flat, and no hour is heard otherwise than by itself
 # make soak-server  an hour of visitors in minutes: every answer is the right one, and nothing grows
@@ -18,7 +19,7 @@ export OMP_NUM_THREADS := 1
 # onnxruntime reports to its maker unless this is set before it is imported; earlet sets it, too.
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: demo test lint unit wheel test-tflite-runtime listen check-microphone soak soak-server clean
+.PHONY: demo test lint unit wheel test-tflite-runtime listen serve check-microphone soak soak-server clean
 
 demo: $(VENV)/.runtime
 	@echo; echo '$$ earlet listen --source tests/recordings/commands.flac'
@@ -55,6 +56,9 @@ endif
 listen: $(VENV)/.runtime
 	$(BIN)/earlet listen
 
+serve: $(VENV)/.serve
+	$(BIN)/earlet serve --wyoming
+
 check-microphone: $(VENV)/.runtime
 	@$(BIN)/python -m tests.rig.check
 
@@ -74,9 +78,13 @@ $(VENV)/.runtime: pyproject.toml | $(VENV)/bin/python
 	$(PIP) --editable '.[image]'
 	@touch $@
 
+$(VENV)/.serve: pyproject.toml | $(VENV)/bin/python
+	$(PIP) --editable '.[serve,wyoming]'
+	@touch $@ $(VENV)/.runtime
+
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	$(PIP) --editable '.[dev]'
-	@touch $@ $(VENV)/.runtime
+	@touch $@ $(VENV)/.runtime $(VENV)/.serve
 
 # With a NumPy 2 aside, so that the wrong pairing can be tried.
 $(TFLITE)/.dev: pyproject.toml
