@@ -136,7 +136,6 @@ class Server:
             token=self._token,
             daemon_metrics=self._daemon_metrics,
         )
-        await served.pool.start()
         try:
             await self._answer(served)
         finally:

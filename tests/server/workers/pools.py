@@ -35,7 +35,6 @@ def running(*bundles: str, program: Sequence[str] = MISBEHAVING, **settings: Any
     with asyncio.Runner() as runner:
         models = open_models(bundles or ("commands-en",))
         pool = Pool(models, ServeConfig(**settings), program=program)
-        runner.run(pool.start())
 
         def run(test: Test) -> None:
             runner.run(asyncio.wait_for(test(pool), WAIT_S))

@@ -318,7 +318,6 @@ asyncio.run(main())
 def test_no_process_is_started_by_a_pool_that_nobody_asks() -> None:
     async def make() -> None:
         pool = Pool(open_models(["commands-en"]), ServeConfig())
-        await pool.start()
         assert processes(pool) == []
         await pool.close(0.0)
 

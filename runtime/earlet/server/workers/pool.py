@@ -35,9 +35,6 @@ class Pool:
         """The models that answer at once."""
         return {process.model.name for process in self._crew.roster if process.is_ready}
 
-    async def start(self) -> None:
-        """Nothing is loaded before it is asked for."""
-
     async def close(self, drain_s: float) -> None:
         """Refuse new calls; what is there may finish within `drain_s`; then end all processes."""
         await self._crew.close(drain_s)
