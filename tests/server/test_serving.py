@@ -20,8 +20,8 @@ import pytest
 
 from earlet.config import ServeConfig
 from earlet.errors import BackendError, ConfigError
+from earlet.server.served import Served
 from earlet.server.serving import Server
-from earlet.server.workers.pool import Pool
 from earlet.service.metrics import Metric
 from tests.rig.virtual_microphone import WAIT_S, until
 from tests.server.program import Program
@@ -129,10 +129,10 @@ def test_beyond_this_machine_a_token_is_demanded(
 
 
 def test_what_cannot_begin_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    def begin(_pool: Pool) -> None:
+    def create_app(_served: Served) -> None:
         raise BackendError("no room")
 
-    monkeypatch.setattr(Pool, "start", begin)
+    monkeypatch.setattr("earlet.server.app.create_app", create_app)
     descriptors = n_descriptors()
     with pytest.raises(BackendError, match="no room"), Server(COMMANDS):
         pass
