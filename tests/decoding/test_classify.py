@@ -5,7 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
+from earlet.arrays import FloatArray
 from earlet.decoding.classify import check_parameters, scores, softmax, top
 from earlet.errors import InputError
 from earlet.results import Classification
@@ -42,6 +46,19 @@ def test_labels_come_best_first() -> None:
 
 def test_more_than_there_are_gives_all() -> None:
     assert len(top(SCORES, LABELS, 10)) == 3
+
+
+@given(
+    scores=hnp.arrays(np.float32, st.integers(1, 1_500), elements=st.integers(0, 9)),
+    top_k=st.integers(1, 1_500),
+)
+def test_the_best_of_many_are_those_of_a_sort_and_equal_ones_keep_their_order(
+    scores: FloatArray, top_k: int
+) -> None:
+    values = scores.tolist()
+    in_order = sorted(range(len(values)), key=lambda i: -values[i])[:top_k]
+    found = top(scores, [str(i) for i in range(len(values))], top_k)
+    assert [(c.label, c.score) for c in found] == [(str(i), values[i]) for i in in_order]
 
 
 @pytest.mark.parametrize("top_k", [0, -1, 2.0, "3", True, [1]])

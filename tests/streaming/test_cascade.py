@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from earlet.arrays import FloatArray
 from earlet.features.fbank import Fbank, FbankConfig
+from earlet.features.mel_energies import MelEnergies, MelWork
 from earlet.results import Detection, Rejection
 from earlet.streaming.cascade import SecondStage, Spotter, TraceRow, Work
 from earlet.streaming.gate import EnergyGate
@@ -31,6 +32,7 @@ CONFIG = SpotterConfig(
 )
 WEIGHTS = np.random.default_rng(3).normal(size=(len(LABELS), CONFIG.window_frames, 20))
 WINDOW = ConfirmWindow(threshold=0.6, score=-5.0, before_ms=300, after_ms=90)
+AFTER_HOPS = 3  # that have all of its sound afterwards
 
 Event = Detection | Rejection
 
@@ -90,9 +92,9 @@ def test_features_are_made_only_of_what_a_look_sees() -> None:
     pushed: list[int] = []
 
     class Counting(Fbank):
-        def __call__(self, waveform: FloatArray) -> FloatArray:
-            pushed.append(len(waveform))
-            return super().__call__(waveform)
+        def features(self, clip: FloatArray, mel_energies: MelEnergies | MelWork) -> FloatArray:
+            pushed.append(len(clip))
+            return super().features(clip, mel_energies)
 
     stream = PosteriorStream(CONFIG, Counting(FBANK.config), swinging)
     pushed.clear()
@@ -269,6 +271,31 @@ def test_a_label_has_a_refractory_time_of_its_own() -> None:
     words = said(("go", range(10, 12)), ("stop", range(20, 22)), ("go", range(30, 32)))
     told = events(spotter_of(words, refractory_ms={"go": 200}), 60)
     assert [label for label, _ in heard(told)] == ["go", "stop"]  # stop is followed by 1 s
+
+
+def test_something_is_heard_from_the_first_sign_of_a_word_to_its_last() -> None:
+    spotter = spotter_of(said(("go", range(20, 30))))
+    silence = np.zeros(HOP, dtype=np.float32)
+    hearing = [hop for hop in range(1, 50) if spotter.push(silence) or spotter.is_hearing]
+    assert hearing == [1, *range(20, 31)]  # before the first average nothing is known
+
+
+def test_something_is_heard_while_the_second_stage_is_waited_for() -> None:
+    spotter = spotter_of(said(("go", range(20, 22))), lambda *_: 0.0)
+    ((told_at, _),) = events(spotter, 21 + AFTER_HOPS)
+    assert told_at == 21 + AFTER_HOPS
+    assert not spotter.is_hearing
+    spotter.reset()
+    events(spotter, told_at - 1)
+    assert spotter.is_hearing
+
+
+def test_behind_a_gate_that_is_shut_nothing_is_heard() -> None:
+    spotter = spotter_of(said(("go", range(1, 200))), gate=EnergyGate(HOP, RATE))
+    events(spotter, 20)
+    assert spotter.is_hearing
+    events(spotter, 20)
+    assert not spotter.is_hearing
 
 
 def test_who_is_told_not_to_look_hears_nothing_and_goes_on_after_it() -> None:

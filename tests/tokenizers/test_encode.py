@@ -118,7 +118,10 @@ def test_pieces_and_their_ids_are_those_of_tokenizers(both: Both) -> None:
     assert both.ours.id_of("no such piece") is None
 
 
-@pytest.mark.parametrize("word", ["ab" * 2_000, "中" * 2_000, "e\u0301" * 2_000, "  " * 2_000])
+@pytest.mark.parametrize(
+    "word",
+    ["ab" * 24, "ab" * 24 + "a", "ab" * 2_000, "中" * 2_000, "e\u0301" * 2_000, "  " * 2_000],
+)
 def test_a_word_without_an_end_is_cut_as_by_tokenizers(both: Both, word: str) -> None:
     assert both.ours.encode(word).ids == both.theirs.encode(word).ids
 

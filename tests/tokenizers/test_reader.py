@@ -196,6 +196,10 @@ def test_a_model_that_is_not_supported_is_refused_by_name(
             {"pre_tokenizer": {"type": "Metaspace", "replacement": ""}},
             "pre_tokenizer Metaspace: expected one character",
         ),
+        (
+            {"pre_tokenizer": {"type": "Metaspace", "replacement": " "}},
+            "pre_tokenizer Metaspace: expected one character, no space,",
+        ),
         ({"decoder": {"type": "CTC"}}, "decoder: unsupported type 'CTC'"),
         ({"decoder": {"type": "WordPiece", "prefix": 1}}, "decoder WordPiece.prefix: expected a"),
         ({"post_processor": {"type": "Rot13"}}, "post_processor: unsupported type 'Rot13'"),

@@ -11,11 +11,15 @@ from earlet.results import Classification
 
 FunctionToApply = Literal["softmax", "sigmoid", "none"]  # as the Hugging Face tasks name them
 
+SORTED_WHOLE = 1_000  # labels: so few are sorted sooner than the best of them are picked
+
 
 def softmax(logits: FloatArray) -> FloatArray:
     """Along the last axis, shifted by its maximum so that nothing overflows."""
-    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True), dtype=np.float32)
+    shifted = np.subtract(logits, logits.max(axis=-1, keepdims=True), dtype=np.float32)
+    exponentials: FloatArray = np.exp(shifted, out=shifted)
+    exponentials /= exponentials.sum(axis=-1, keepdims=True)
+    return exponentials
 
 
 def sigmoid(logits: FloatArray) -> FloatArray:
@@ -49,6 +53,13 @@ def scores(logits: FloatArray, function: FunctionToApply) -> FloatArray:
 
 
 def top(scores: FloatArray, labels: Sequence[str], top_k: int | None) -> list[Classification]:
-    """The `top_k` best labels, best first; None or more than there are gives all."""
-    best = np.argsort(-scores, kind="stable")[:top_k]
+    """The `top_k` best labels, best first; None or more than there are gives all.
+
+    Of labels that score the same, the first in `labels` come first.
+    """
+    candidates = np.arange(len(scores))
+    if top_k is not None and len(scores) > max(top_k, SORTED_WHOLE):
+        least = np.partition(scores, -top_k)[-top_k]
+        candidates = np.flatnonzero(~(scores < least))  # and what is not a number, as in a sort
+    best = candidates[np.argsort(-scores[candidates], kind="stable")[:top_k]]
     return [Classification(labels[i], float(scores[i])) for i in best]

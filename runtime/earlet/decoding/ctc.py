@@ -13,10 +13,10 @@ likeliest text may be another: `ctc_beam.py` searches for it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from earlet.arrays import FloatArray
 from earlet.backends import Session
@@ -74,15 +74,12 @@ class Spelled(NamedTuple):
     end: int  # the one after the last
 
 
-def spell(path: Sequence[int], blank: int) -> list[Spelled]:
-    """Merge neighbours that are equal, then leave out the blanks."""
-    spelled = []
-    end = 0
-    for token, run in groupby(path):
-        start, end = end, end + len(list(run))
-        if token != blank:
-            spelled.append(Spelled(token, start, end))
-    return spelled
+def spell(path: npt.ArrayLike, blank: int) -> list[Spelled]:
+    """Merge neighbours that are equal in a path (n_outputs,), then leave out the blanks."""
+    tokens = np.asarray(path, dtype=np.int64)
+    begins = np.flatnonzero(np.diff(tokens, prepend=-1))
+    runs = np.stack([tokens[begins], begins, np.append(begins, len(tokens))[1:]], axis=1)
+    return [Spelled(*run) for run in runs[runs[:, 0] != blank].tolist()]
 
 
 def align(logprobs: FloatArray, tokens: Sequence[int], blank: int) -> list[int]:

@@ -86,7 +86,7 @@ class CtcRecogniser:
     ) -> list[Spelled]:
         blank, num_beams = self._ctc.config.blank, options.generation.num_beams
         if num_beams == 1 and not options.rules and not prefix:
-            return spell(logprobs.argmax(axis=1).tolist(), blank)
+            return spell(logprobs.argmax(axis=1), blank)
         tokens, _ = beam_search(logprobs, blank, num_beams, prefix, options.rules)
         return spell(align(logprobs, tokens, blank), blank)
 

@@ -17,16 +17,13 @@ import numpy as np
 from earlet.arrays import FloatArray
 from earlet.audio.resample import check_sample_rate
 from earlet.errors import InputError
-from earlet.features.mel import check_n_mels, mel_filters
+from earlet.features.mel import MelBank, MelPlan, check_n_mels, mel_filters
+from earlet.features.mel_energies import MelEnergies, MelWork
 from earlet.features.spectrum import (
-    BLOCK_FRAMES,
     MAX_FRAMES,
     MAX_N_FFT,
     WindowName,
     check_constants,
-    frame,
-    magnitudes,
-    n_frames,
     window,
 )
 from earlet.features.waveform import (
@@ -95,7 +92,7 @@ class Fbank:
         if config.n_frames:
             framed = (config.n_frames - 1) * config.hop_length + config.win_length
             self.max_samples = min(self.max_samples, framed)
-        self._filters = mel_filters(
+        filters = mel_filters(
             sample_rate=config.sample_rate,
             n_fft=config.n_fft,
             n_mels=config.n_mels,
@@ -104,17 +101,32 @@ class Fbank:
             scale="htk",
             straight_in="mel",
         )
-        self._window = window(config.window, config.win_length) * np.float32(config.sample_scale)
+        self._energies = MelEnergies(
+            MelPlan(
+                window=window(config.window, config.win_length) * np.float32(config.sample_scale),
+                hop_length=config.hop_length,
+                n_fft=config.n_fft,
+                bank=MelBank(filters),
+                squares=config.spectrum == "power",
+                preemphasis=config.preemphasis,
+                remove_dc=config.remove_dc,
+            )
+        )
+        self._floor = np.array(config.log_floor, dtype=np.float32)
 
     def __call__(self, waveform: FloatArray) -> FloatArray:
         """(n_samples,) -> (n_frames, n_mels) float32; no frame for less than win_length samples."""
-        clip, wanted = self.prepare(waveform), self.config.n_frames
-        if wanted:
+        clip = self.prepare(waveform)
+        if self.config.n_frames:
             clip = clip[: self.max_samples]
-        energies = self.mel_energies(clip)
+        return self.features(clip, self._energies)
+
+    def features(self, clip: FloatArray, mel_energies: MelEnergies | MelWork) -> FloatArray:
+        """Of a clip as it is framed, by what `mel_energies` makes of it."""
+        energies, wanted = mel_energies(clip), self.config.n_frames
         if self.config.log_offset:
             energies += np.float32(self.config.log_offset)
-        np.maximum(energies, self.config.log_floor, out=energies)
+        np.maximum(energies, self._floor, out=energies)
         np.log(energies, out=energies)
         if len(energies) < wanted:
             energies = np.pad(energies, [(0, wanted - len(energies)), (0, 0)])
@@ -129,25 +141,7 @@ class Fbank:
 
     def mel_energies(self, waveform: FloatArray) -> FloatArray:
         """The energies before floor and log, (n_frames, n_mels): where noise adds up linearly."""
-        frames = frame(waveform, self.config.win_length, self.config.hop_length)
-        energies = np.empty((len(frames), self.config.n_mels), dtype=np.float32)
-        for start in range(0, len(frames), BLOCK_FRAMES):
-            block = self._windowed(frames[start : start + BLOCK_FRAMES])
-            spectrum = magnitudes(block, self.config.n_fft)
-            if self.config.spectrum == "power":
-                np.square(spectrum, out=spectrum)
-            np.matmul(spectrum, self._filters, out=energies[start : start + len(block)])
-        return energies
-
-    def _windowed(self, frames: FloatArray) -> FloatArray:
-        # In Kaldi's order; the first sample of a frame is pre-emphasised against itself.
-        if self.config.remove_dc:
-            frames = frames - frames.mean(axis=1, keepdims=True, dtype=np.float32)
-        if self.config.preemphasis:
-            previous = np.concatenate([frames[:, :1], frames[:, :-1]], axis=1)
-            previous *= np.float32(self.config.preemphasis)
-            frames = frames - previous
-        return frames * self._window
+        return self._energies(waveform)
 
     def stream(self) -> "FbankStream":
         """The same features for audio that arrives in chunks.
@@ -158,23 +152,22 @@ class Fbank:
         check_stream(self.config.normalize, self.config.clip_samples)
         if self.config.n_frames:
             raise InputError(f"a stream needs n_frames 0, got {self.config.n_frames}")
-        return FbankStream(self)
+        return FbankStream(self, MelWork(self._energies.plan))
 
 
 class FbankStream:
     """`Fbank` for audio that arrives in chunks: the same frames, as soon as they exist."""
 
-    def __init__(self, fbank: Fbank) -> None:
+    def __init__(self, fbank: Fbank, mel_energies: MelWork) -> None:
         self._fbank = fbank
+        self._mel_energies = mel_energies
         self._pending = np.empty(0, dtype=np.float32)
 
     def push(self, chunk: FloatArray) -> FloatArray:
         """Take any number of samples; return the frames they complete, (n_frames, n_features)."""
-        config = self._fbank.config
-        self._pending = np.concatenate([self._pending, chunk])
-        features = self._fbank(self._pending)
-        done = n_frames(len(self._pending), config.win_length, config.hop_length)
-        self._pending = self._pending[done * config.hop_length :]
+        pending = np.concatenate([self._pending, chunk])
+        features = self._fbank.features(pending, self._mel_energies)
+        self._pending = pending[len(features) * self._fbank.hop_length :]
         return features
 
     def reset(self) -> None:

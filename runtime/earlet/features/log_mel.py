@@ -20,16 +20,9 @@ import numpy as np
 from earlet.arrays import FloatArray
 from earlet.audio.resample import check_sample_rate
 from earlet.errors import InputError
-from earlet.features.mel import check_n_mels, mel_filters
-from earlet.features.spectrum import (
-    BLOCK_FRAMES,
-    MAX_FRAMES,
-    MAX_N_FFT,
-    check_constants,
-    frame,
-    magnitudes,
-    window,
-)
+from earlet.features.mel import MelBank, MelPlan, check_n_mels, mel_filters
+from earlet.features.mel_energies import MelEnergies, MelWork
+from earlet.features.spectrum import MAX_FRAMES, MAX_N_FFT, check_constants, window
 from earlet.features.waveform import MAX_CLIP_SAMPLES
 
 
@@ -78,7 +71,7 @@ class LogMel:
         self.n_features = config.n_mels
         self.pad_samples = round(config.pad_seconds * config.sample_rate)
         self.max_samples = self.pad_samples or MAX_CLIP_SAMPLES
-        self._filters = mel_filters(
+        filters = mel_filters(
             sample_rate=config.sample_rate,
             n_fft=config.n_fft,
             n_mels=config.n_mels,
@@ -88,42 +81,70 @@ class LogMel:
             straight_in="hz",
             norm="slaney",
         )
-        self._window = window("hann", config.n_fft)
+        self._energies = MelEnergies(
+            MelPlan(
+                window=window("hann", config.n_fft),
+                hop_length=config.hop_length,
+                n_fft=config.n_fft,
+                bank=MelBank(filters),
+            )
+        )
+        self.silence = np.float32(np.log10(config.log_floor))  # the log10 energies of zeros
 
     def __call__(self, waveform: FloatArray) -> FloatArray:
         """(n_samples,) -> (n_frames, n_mels) float32, a frame for each whole hop.
 
-        A clip is a stream of one chunk. Without padding, half a window or less gives no frame.
+        Without padding, half a window or less gives no frame.
         """
-        stream = self.stream()
-        return self.normalize(np.concatenate([stream.push(waveform), stream.flush()]))
+        half = self.win_length // 2
+        features = np.empty((self.n_frames(len(waveform)), self.n_features), dtype=np.float32)
+        if not len(features):
+            return features
+        zeros = self.padding(len(waveform))
+        before = np.concatenate([waveform[: half + 1], zeros])[half:0:-1]
+        after = np.concatenate([waveform[-half - 1 :], zeros])[-2 : -2 - half : -1]
+        heard = self._energies(waveform, before, np.concatenate([zeros, after]), features)
+        self.log(heard)
+        return self._normalize(features, len(heard))
+
+    def n_frames(self, n_samples: int) -> int:
+        """Of a clip."""
+        n_padded = max(n_samples, self.pad_samples)
+        return n_padded // self.hop_length if n_padded > self.win_length // 2 else 0
+
+    def padding(self, n_samples: int) -> FloatArray:
+        """The zeros that are put after a clip, as far as frames see anything else with them.
+
+        A window of zeros is all that the clip's last frames can see of the padding. The frames
+        after them hold zeros only: their energy is the floor, and they are not computed.
+        """
+        n_missing = max(self.pad_samples - n_samples, 0)
+        return np.zeros(min(n_missing, self.win_length), dtype=np.float32)
+
+    def log(self, energies: FloatArray) -> None:
+        """Floor and log10, where they lie."""
+        np.maximum(energies, np.float32(self.config.log_floor), out=energies)
+        np.log10(energies, out=energies)
 
     def normalize(self, log_energies: FloatArray) -> FloatArray:
         """The last two steps, which need the whole clip's maximum; same shape."""
-        if not log_energies.size:
-            return log_energies
-        least = log_energies.max() - np.float32(self.config.dynamic_range)
-        features: FloatArray = np.maximum(log_energies, least)
-        features -= np.float32(self.config.mean)
-        features *= np.float32(1 / self.config.std)
-        return features
+        return self._normalize(log_energies.copy(), len(log_energies))
 
-    def log_energies(self, centred: FloatArray) -> FloatArray:
-        """log10 mel energies of the whole frames of a stretch of signal, (n_frames, n_mels)."""
-        frames = frame(centred, self.win_length, self.hop_length)
-        energies = np.empty((len(frames), self.n_features), dtype=np.float32)
-        for start in range(0, len(frames), BLOCK_FRAMES):
-            block = frames[start : start + BLOCK_FRAMES] * self._window
-            power = magnitudes(block, self.win_length)
-            np.square(power, out=power)
-            np.matmul(power, self._filters, out=energies[start : start + len(block)])
-        np.maximum(energies, np.float32(self.config.log_floor), out=energies)
-        np.log10(energies, out=energies)
-        return energies
+    def _normalize(self, features: FloatArray, n_heard: int) -> FloatArray:
+        """Where it lies; what comes after `n_heard` frames is silence, whatever is there."""
+        config = self.config
+        mean, scale = np.float32(config.mean), np.float32(1 / config.std)
+        heard = features[:n_heard]
+        least = heard.max(initial=self.silence) - np.float32(config.dynamic_range)
+        np.maximum(heard, least, out=heard)
+        heard -= mean
+        heard *= scale
+        features[n_heard:] = (np.maximum(self.silence, least) - mean) * scale
+        return features
 
     def stream(self) -> "LogMelStream":
         """The same frames, before `normalize`, for audio that arrives in chunks."""
-        return LogMelStream(self)
+        return LogMelStream(self, MelWork(self._energies.plan))
 
 
 class LogMelStream:
@@ -132,8 +153,9 @@ class LogMelStream:
     What `push` and `flush` returned, concatenated, is for `LogMel.normalize`.
     """
 
-    def __init__(self, log_mel: LogMel) -> None:
+    def __init__(self, log_mel: LogMel, mel_energies: MelWork) -> None:
         self._log_mel = log_mel
+        self._mel_energies = mel_energies
         self.reset()
 
     def push(self, chunk: FloatArray) -> FloatArray:
@@ -144,23 +166,13 @@ class LogMelStream:
     def flush(self) -> FloatArray:
         """End the clip: return the frames of its padded and reflected end, and begin again."""
         log_mel, half = self._log_mel, self._log_mel.win_length // 2
-        total = max(self._n_samples, log_mel.pad_samples)
-        n_left = total // log_mel.hop_length - self._n_frames
-        # A window of zeros is all that the clip's last frames can see of the padding. The frames
-        # after them hold zeros only: their energy is the floor, and they are not computed.
-        frames = [self._advance(np.zeros(min(total - self._n_samples, 2 * half), np.float32))]
-        if self._n_frames:
-            frames.append(self._advance(self._pending[-2 : -2 - half : -1]))
-        else:
-            n_left = 0
+        n_left = log_mel.n_frames(self._n_samples) - self._n_frames
+        zeros = log_mel.padding(self._n_samples)
+        reflected = np.concatenate([self._pending, zeros])[-2 : -2 - half : -1]
+        last = self._advance(np.concatenate([zeros, reflected]))[:n_left]
         self.reset()
-        tail = np.concatenate(frames)[:n_left]
-        silence = np.full(
-            (n_left - len(tail), log_mel.n_features),
-            np.log10(log_mel.config.log_floor),
-            dtype=np.float32,
-        )
-        return np.concatenate([tail, silence])
+        silent = [(0, n_left - len(last)), (0, 0)]
+        return np.pad(last, silent, constant_values=log_mel.silence)
 
     def reset(self) -> None:
         """Forget the clip so far."""
@@ -176,7 +188,8 @@ class LogMelStream:
                 return np.empty((0, log_mel.n_features), dtype=np.float32)
             # The first frame is centred on the first sample, and the signal reflected around it.
             self._pending = np.concatenate([self._pending[half:0:-1], self._pending])
-        frames = log_mel.log_energies(self._pending)
+        frames = self._mel_energies(self._pending)
+        log_mel.log(frames)
         self._pending = self._pending[len(frames) * log_mel.hop_length :]
         self._n_frames += len(frames)
         return frames

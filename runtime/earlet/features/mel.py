@@ -7,6 +7,7 @@ Kaldi draws triangles that are straight in mel, librosa and Whisper triangles th
 hertz. Held to librosa, kaldi-native-fbank and transformers in `tests/features/`.
 """
 
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -18,6 +19,8 @@ from earlet.errors import InputError
 MelScale = Literal["htk", "slaney"]
 
 MAX_MELS = 1_024  # filters; models have 23 to 128
+BANDS = 4  # into which filters are divided: the fewer bins a band has, the less there is to add
+MIN_BANDED_FRAMES = 24  # for fewer, one product is faster than those of the bands
 SLANEY_HZ_PER_MEL = 200 / 3  # below the break frequency
 SLANEY_BREAK_HZ = 1000.0
 SLANEY_BREAK_MEL = SLANEY_BREAK_HZ / SLANEY_HZ_PER_MEL
@@ -87,3 +90,39 @@ def mel_filters(
     if norm == "slaney":
         weights *= 2.0 / (edges_hz[2:] - edges_hz[:-2])
     return weights.astype(np.float32)
+
+
+class MelBank:
+    """Filters as products, each band of neighbours with only the bins that they see."""
+
+    def __init__(self, filters: FloatArray) -> None:
+        """`filters` as `mel_filters` gives them, (n_bins, n_mels)."""
+        self.n_mels = filters.shape[1]
+        self.filters = filters
+        self._bands = []
+        for mels in np.array_split(np.arange(self.n_mels), min(BANDS, self.n_mels)):
+            seen = np.flatnonzero(filters[:, mels].any(axis=1))
+            bins = slice(seen[0], seen[-1] + 1) if len(seen) else slice(1)
+            columns = slice(mels[0], mels[-1] + 1)
+            self._bands.append((bins, columns, filters[bins, columns].copy()))
+
+    def __call__(self, spectrum: FloatArray, energies: FloatArray) -> None:
+        """(n_frames, n_bins) -> (n_frames, n_mels), written into `energies`."""
+        if len(spectrum) < MIN_BANDED_FRAMES:
+            np.matmul(spectrum, self.filters, out=energies)
+            return
+        for bins, columns, filters in self._bands:
+            np.matmul(spectrum[:, bins], filters, out=energies[:, columns])
+
+
+@dataclass(frozen=True, kw_only=True)
+class MelPlan:
+    """What becomes of a frame: `mel_energies.py` carries it out."""
+
+    window: FloatArray  # (win_length,)
+    hop_length: int  # samples
+    n_fft: int  # frames are filled up with zeros to it
+    bank: MelBank
+    squares: bool = True  # the filters are applied to the power, else to the magnitude
+    preemphasis: float = 0.0  # y[i] = x[i] - preemphasis * x[i - 1]; before x[0] is x[0] again
+    remove_dc: bool = False  # a frame's mean is taken off before that

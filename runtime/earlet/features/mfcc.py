@@ -15,6 +15,7 @@ import numpy as np
 from earlet.arrays import FloatArray
 from earlet.errors import InputError
 from earlet.features.fbank import Fbank, FbankConfig
+from earlet.features.mel_energies import MelEnergies, MelWork
 from earlet.features.spectrum import frame
 
 DctNorm = Literal["ortho", "htk"]
@@ -56,16 +57,16 @@ class Mfcc(Fbank):
             lift = 1 + config.lifter / 2 * np.sin(np.pi * k / config.lifter)
             self._transform *= lift.astype(np.float32)
 
-    def __call__(self, waveform: FloatArray) -> FloatArray:
-        """(n_samples,) -> (n_frames, n_mfcc) float32; no frame for less than win_length samples."""
-        cepstra = super().__call__(waveform) @ self._transform
+    def features(self, clip: FloatArray, mel_energies: MelEnergies | MelWork) -> FloatArray:
+        """Of a clip as it is framed, (n_frames, n_mfcc)."""
+        cepstra = super().features(clip, mel_energies) @ self._transform
         if self.config.use_energy:
-            cepstra[:, 0] = self._log_energy(self.prepare(waveform))
+            cepstra[:, 0] = self._log_energy(clip)
         return cepstra
 
-    def _log_energy(self, waveform: FloatArray) -> FloatArray:
+    def _log_energy(self, clip: FloatArray) -> FloatArray:
         """Kaldi's "raw energy", of the samples before pre-emphasis and window: (n_frames,)."""
-        frames = frame(waveform, self.win_length, self.hop_length)
+        frames = frame(clip, self.win_length, self.hop_length)
         # In double precision, so that a large mean can be taken out of the sum of squares.
         energy = np.einsum("ij,ij->i", frames, frames, dtype=np.float64)
         if self.config.remove_dc:

@@ -37,6 +37,9 @@ UNIT_ROUNDOFF = 2.0**-24  # of float32: an operation is off by so much of its re
 # The rest changes the speed alone. With so many taps float32 is asked first: with fewer, weights
 # are fractions of a small denominator and many sums lie on a half; with more, the margin is wide.
 FLOAT32_TAPS = range(8, 257)
+# Where lines become so many times shorter, channels stay as they lie, one after the other: to take
+# them apart would cost more time than to multiply with the zeros that are then between weights.
+INTERLEAVED = 3
 BLOCK = 8  # outputs
 GROUP = 4  # blocks, where there are so many
 TILE = 1 << 16  # numbers that are worked on at a time: 256 kB in float32, for the cache's sake
@@ -84,13 +87,20 @@ def resize(
         picked = image[at_rows][:, at_columns] if rows_first else image[:, at_columns][at_rows]
         return np.ascontiguousarray(picked.transpose(2, 0, 1))
     vertical = _axis(old_height, height, rows, resample, arithmetic)
-    horizontal = _axis(old_width, width, columns, resample, arithmetic)
+    n_channels = 3 if old_width > INTERLEAVED * width else 1  # that are worked on as they lie
+    horizontal = _axis(old_width, width, columns, resample, arithmetic, n_channels)
     image = image[vertical.inputs, horizontal.inputs]
     # Pillow 13's choice of order; the releases before it went along the rows first, always.
-    if old_height > height and old_height - height > 2 * (old_width - width):
-        lower = _down(image.reshape(1, len(image), -1), vertical)
-        return _along(lower.reshape(len(rows), -1, 3).transpose(2, 0, 1), horizontal)
-    return _down(_along(image.transpose(2, 0, 1), horizontal), vertical)
+    down_first = old_height > height and old_height - height > 2 * (old_width - width)
+    if down_first:
+        image = _down(image.reshape(1, len(image), -1), vertical).reshape(len(rows), -1, 3)
+    planes = image.transpose(2, 0, 1) if n_channels == 1 else image.reshape(1, len(image), -1)
+    planes = _along(planes, horizontal)
+    if not down_first:
+        planes = _down(planes, vertical)
+    if n_channels == 1:
+        return planes
+    return np.ascontiguousarray(planes.reshape(len(rows), -1, 3).transpose(2, 0, 1))
 
 
 class _Axis(NamedTuple):
@@ -99,19 +109,25 @@ class _Axis(NamedTuple):
     inputs: slice  # of the picture: all that the outputs see
     begins: IndexArray  # (n_outputs,): the first input of each, counted from there
     weights: Float64Array  # (n_outputs, n_taps)
+    n_channels: int  # of which a line has one number after the other; in the fields below, too
     # The same as dense products, float32 or float64. Group i and block j of it see the inputs from
     # i * advance[0] + j * advance[1] - lead on, with zeros before the first and after the last.
-    blocks: AnyArray  # (n_groups, n_blocks of each, span, BLOCK)
+    blocks: AnyArray  # (n_groups, n_blocks of each, span, size of a block)
     advance: tuple[int, int]
     lead: int
     margin: float  # so much may a sum of the blocks be off; 0 where that is left as it is
     overshoots: bool  # sums may leave 0..255
 
+    @property
+    def n_outputs(self) -> int:
+        """Numbers of a line."""
+        return len(self.begins) * self.n_channels
+
 
 def _along(planes: ByteArray, axis: _Axis) -> ByteArray:
     """(n_planes, n_lines, n_inputs) -> (n_planes, n_lines, n_outputs)."""
     n_planes, n_lines, _ = planes.shape
-    result = np.empty((n_planes, n_lines, len(axis.begins)), dtype=np.uint8)
+    result = np.empty((n_planes, n_lines, axis.n_outputs), dtype=np.uint8)
     _fill(result, planes, axis, "C")
     return result
 
@@ -119,7 +135,7 @@ def _along(planes: ByteArray, axis: _Axis) -> ByteArray:
 def _down(planes: ByteArray, axis: _Axis) -> ByteArray:
     """(n_planes, n_inputs, n_lines) -> (n_planes, n_outputs, n_lines)."""
     n_planes, _, n_lines = planes.shape
-    result = np.empty((n_planes, len(axis.begins), n_lines), dtype=np.uint8)
+    result = np.empty((n_planes, axis.n_outputs, n_lines), dtype=np.uint8)
     _fill(result.transpose(0, 2, 1), planes.transpose(0, 2, 1), axis, "F")
     return result
 
@@ -127,7 +143,7 @@ def _down(planes: ByteArray, axis: _Axis) -> ByteArray:
 def _fill(result: ByteArray, planes: ByteArray, axis: _Axis, order: Literal["C", "F"]) -> None:
     """What `_along` gives, written where it is wanted; `order` is how planes lie in memory."""
     _, n_lines, n_inputs = planes.shape
-    n_groups, n_blocks, span, _ = axis.blocks.shape
+    n_groups, n_blocks, span, n_block = axis.blocks.shape
     dtype = axis.blocks.dtype
     by_group, by_block = axis.advance
     size = (n_groups - 1) * by_group + (n_blocks - 1) * by_block + span
@@ -139,10 +155,10 @@ def _fill(result: ByteArray, planes: ByteArray, axis: _Axis, order: Literal["C",
         (n_groups, n_blocks, n_tile, span),
         (by_group * pixel, by_block * pixel, line, pixel),
     )
-    products = np.empty((n_tile, n_groups * n_blocks * BLOCK), dtype, order)
-    blocks = products.reshape(n_tile, n_groups, n_blocks, BLOCK).transpose(1, 2, 0, 3)
-    sums = products[:, : len(axis.begins)]
-    near = np.empty((n_lines, len(axis.begins)), np.bool_, order)
+    products = np.empty((n_tile, n_groups * n_blocks * n_block), dtype, order)
+    blocks = products.reshape(n_tile, n_groups, n_blocks, n_block).transpose(1, 2, 0, 3)
+    sums = products[:, : axis.n_outputs]
+    near = np.empty((n_lines, axis.n_outputs), np.bool_, order)
     for plane, whole in zip(planes, result, strict=True):
         for start in range(0, n_lines, n_tile):
             begin = min(start, n_lines - n_tile)  # the last tile is as large as the others
@@ -171,36 +187,47 @@ def _settle(
 ) -> None:
     """Make some results again, in float64."""
     n_taps = axis.weights.shape[1]
-    last = plane.shape[1] - 1  # beyond it weights are 0
+    last = plane.shape[1] // axis.n_channels - 1  # beyond it weights are 0
     step = max(GATHERED // n_taps, 1)
     for start in range(0, len(lines), step):
         line, output = lines[start : start + step], outputs[start : start + step]
-        inputs = np.minimum(axis.begins[output, None] + np.arange(n_taps), last)
-        sums = np.einsum("ij,ij->i", plane[line[:, None], inputs], axis.weights[output])
+        at, channel = np.divmod(output, axis.n_channels)
+        inputs = np.minimum(axis.begins[at, None] + np.arange(n_taps), last)
+        inputs = inputs * axis.n_channels + channel[:, None]
+        sums = np.einsum("ij,ij->i", plane[line[:, None], inputs], axis.weights[at])
         whole[line, output] = np.clip(sums + 0.5, 0.5, 255.5)
 
 
 @lru_cache(maxsize=KEPT_AXES)
 def _axis(
-    n_in: int, n_out: int, outputs: range, resample: Resample, arithmetic: Arithmetic
+    n_in: int,
+    n_out: int,
+    outputs: range,
+    resample: Resample,
+    arithmetic: Arithmetic,
+    n_channels: int = 1,
 ) -> _Axis:
     """How n_in pixels become those of n_out that `outputs` names."""
     begins, weights = _weights(n_in, n_out, outputs, resample)
     n_outputs, n_taps = weights.shape
     origin, end = int(begins[0]), min(int(begins[-1]) + n_taps, n_in)
     begins -= origin
-    block, output = np.divmod(np.arange(n_outputs), BLOCK)
+    n_block = BLOCK if n_channels == 1 else BLOCK // 2  # pixels, of n_channels numbers each
+    block, output = np.divmod(np.arange(n_outputs), n_block)
     group, block = np.divmod(block, GROUP)
     # Groups are equally far apart, and so are the blocks of each, by whole pixels: the two add up
     # to nearly where a block should begin, and what is missing it sees beside.
-    by_group, by_block = (max(round(n * n_in / n_out), 1) for n in (GROUP * BLOCK, BLOCK))
+    by_group, by_block = (max(round(n * n_in / n_out), 1) for n in (GROUP * n_block, n_block))
     firsts = begins - group * by_group - block * by_block
     lead = -int(firsts.min())
     at = (firsts + lead)[:, None] + np.arange(n_taps)
     doubted = arithmetic == "exact" and n_taps in FLOAT32_TAPS
     dtype = np.float32 if doubted or arithmetic == "float32" else np.float64
-    blocks = np.zeros((group[-1] + 1, block.max() + 1, at.max() + 1, BLOCK), dtype)
-    blocks[group[:, None], block[:, None], at, output[:, None]] = weights
+    shape = group[-1] + 1, block.max() + 1, at.max() + 1, n_channels, n_block, n_channels
+    blocks = np.zeros(shape, dtype)
+    for channel in range(n_channels):
+        where = group[:, None], block[:, None], at, channel, output[:, None], channel
+        blocks[where] = weights
     # Of a sum of n products in any order (Higham, 2002, section 3.1), of adding to it, and of what
     # is added: n + 2 roundings of less than 256 times the sum of the weights' sizes.
     size = 256 * float(np.abs(weights).sum(axis=1).max())
@@ -209,9 +236,10 @@ def _axis(
         inputs=slice(origin, end),
         begins=begins,
         weights=weights,
-        blocks=blocks,
-        advance=(by_group, by_block),
-        lead=lead,
+        n_channels=n_channels,
+        blocks=blocks.reshape(*shape[:2], shape[2] * n_channels, n_block * n_channels),
+        advance=(by_group * n_channels, by_block * n_channels),
+        lead=lead * n_channels,
         margin=margin,
         overshoots=bool(weights.min() < 0),
     )

@@ -1,6 +1,6 @@
-"""Windows and short-time spectra, the part that every audio front end shares.
+"""Windows and frames, the part that every audio front end shares.
 
-waveform (n_samples,) -> frames (n_frames, win_length) -> power (n_frames, n_fft // 2 + 1)
+waveform (n_samples,) -> frames (n_frames, win_length)
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,6 @@ POVEY_POWER = 0.85  # Kaldi's "povey" window: a symmetric Hann window raised to 
 MAX_N_FFT = 16_384  # points: 1 s at 16 kHz; beyond it a manifest is mistaken
 MAX_FRAMES = 60_000  # of a clip of fixed length: ten minutes at a hop of 10 ms; the same
 MAX_CONSTANT = 1e6  # of what energies and their logarithms are scaled with; the same
-BLOCK_FRAMES = 224  # frames transformed at a time: the scratch stays in the second-level cache
 
 
 def check_constants(config: object, *, positive: Sequence[str], others: Sequence[str]) -> None:
@@ -61,8 +60,3 @@ def frame(waveform: FloatArray, win_length: int, hop_length: int) -> FloatArray:
     frames: FloatArray = np.ndarray(shape, samples.dtype, samples, strides=strides)
     frames.flags.writeable = False
     return frames
-
-
-def magnitudes(frames: FloatArray, n_fft: int) -> FloatArray:
-    """|rfft| of windowed frames, zero-padded at their end to n_fft: (n_frames, n_fft // 2 + 1)."""
-    return np.abs(np.fft.rfft(frames, n_fft, axis=-1)).astype(np.float32, copy=False)

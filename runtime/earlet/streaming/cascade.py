@@ -20,6 +20,7 @@ from earlet.streaming.blocks import Reblocker, Recent
 from earlet.streaming.near_misses import NearMisses
 from earlet.streaming.spotter import ConfirmWindow, SpotterConfig, Trigger
 
+FAR = 0.05  # share of its threshold below which a label is far from being heard
 MAX_STRIDE = 4  # hops from one look to the next: beyond it words fall between
 
 
@@ -164,6 +165,14 @@ class Spotter:
     @stride.setter
     def stride(self, hops: int) -> None:
         self.trigger.stride = hops
+
+    @property
+    def is_hearing(self) -> bool:
+        """Whether something is heard that may become an event: the gate is open and a label near,
+        or the second stage is waited for."""
+        # Not "at least FAR": before the first row nothing is known, and nearness is nan.
+        is_near = self._is_awake and not self._near.nearness < FAR
+        return is_near or bool(self._asked)
 
     def push(self, samples: FloatArray) -> list[Detection | Rejection]:
         """Take any number of samples; return what they complete, in order."""

@@ -9,6 +9,7 @@ Reference: Sennrich et al., arXiv:1508.07909; the order of joins is that of `tok
 
 import heapq
 import re
+import sys
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -20,6 +21,8 @@ from earlet.tokenizers.document import Token, Vocabulary, vocabulary
 SPACE = "▁"
 BYTE_PIECES = [f"<0x{byte:02X}>" for byte in range(256)]
 NONE = -1  # in the place of an id: no piece, or one that was joined to the one before it
+MAX_SCANNED = 48  # symbols: in longer words a queue finds the next join sooner than a scan does
+NO_RANK = sys.maxsize  # of a pair that is not joined
 _UP_TO_SPACE = re.compile(f"{SPACE}*[^{SPACE}]+|{SPACE}+")
 
 
@@ -102,6 +105,25 @@ class Bpe:
 
         The pieces, and where in `ids` what each was joined of begins and ends.
         """
+        return self._scan(ids) if len(ids) <= MAX_SCANNED else self._queue(ids)
+
+    def _scan(self, ids: list[int]) -> list[Token]:
+        """Look through the ranks of all pairs before each join."""
+        rank_of, joined, n_ids = self._merges.ranks.get, self._merges.joined, self._merges.n_ids
+        begins = [*range(len(ids) + 1)]  # the last is the end
+        ranks = [rank_of(a * n_ids + b, NO_RANK) for a, b in pairwise(ids)]
+        while ranks and (rank := min(ranks)) != NO_RANK:
+            i = ranks.index(rank)
+            ids[i] = joined[rank]
+            del ids[i + 1], begins[i + 1], ranks[i]
+            if i:
+                ranks[i - 1] = rank_of(ids[i - 1] * n_ids + ids[i], NO_RANK)
+            if i < len(ranks):
+                ranks[i] = rank_of(ids[i] * n_ids + ids[i + 1], NO_RANK)
+        return [*zip(ids, begins, begins[1:], strict=False)]
+
+    def _queue(self, ids: list[int]) -> list[Token]:
+        """Keep the pairs in a queue by rank."""
         rank_of, joined, n_ids = self._merges.ranks.get, self._merges.joined, self._merges.n_ids
         n = len(ids)
         left = [*range(-1, n - 1)]  # neighbours
@@ -136,7 +158,10 @@ class AtSpaces:
 
     def __call__(self, text: str) -> list[str]:
         """Split."""
-        return _UP_TO_SPACE.findall(text)
+        if " " in text or SPACE * 2 in text:
+            return _UP_TO_SPACE.findall(text)
+        words = text.replace(SPACE, f" {SPACE}").split(" ")  # the same, and twice as fast
+        return words if words[0] else words[1:]
 
     def align(self, text: Aligned) -> Aligned:
         """Nothing is written otherwise."""

@@ -65,4 +65,6 @@ class ByteLevel:
 
 def spell(word: str) -> str:
     """A word in the alphabet of the vocabulary."""
+    if word.isascii() and word.isprintable():
+        return word.replace(" ", BYTE_TO_CHAR[ord(" ")])
     return "".join([BYTE_TO_CHAR[byte] for byte in word.encode("utf-8")])

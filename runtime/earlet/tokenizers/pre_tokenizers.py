@@ -74,22 +74,24 @@ class Metaspace:
     str_rep: str | None = None  # an older way to write replacement
 
     def __post_init__(self) -> None:
-        if len(self.replacement) != 1 or self.str_rep not in (None, self.replacement):
-            raise BundleError(f"expected one character as replacement, got {self.replacement!r}")
+        unsuited = len(self.replacement) != 1 or self.replacement == " "
+        if unsuited or self.str_rep not in (None, self.replacement):
+            raise BundleError(
+                f"expected one character, no space, as replacement, got {self.replacement!r}"
+            )
         if self.add_prefix_space is False and self.prepend_scheme != "never":
             raise BundleError("add_prefix_space contradicts prepend_scheme")
 
     def __call__(self, text: str) -> list[str]:
         """Split."""
         sign = self.replacement
-        text = text.replace(" ", sign)
-        if self.prepend_scheme == "always" and not text.startswith(sign):
+        if self.prepend_scheme == "always" and not text.startswith((" ", sign)):
             text = sign + text
         if not self.split:
-            return [text]
-        head, *words = text.split(sign)
-        words = [sign + word for word in words]
-        return [head, *words] if head else words
+            return [text.replace(" ", sign)]
+        # Signs that the text came with begin a word as well.
+        words = text.replace(sign, " ").replace(" ", f" {sign}").split(" ")
+        return words if words[0] else words[1:]
 
     def align(self, text: Aligned) -> Aligned:
         """Signs for spaces; one that is put before the text stands for its first character."""
