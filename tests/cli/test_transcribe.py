@@ -180,6 +180,7 @@ def test_subtitles_without_times_are_refused(refused: Callable[..., str], kind: 
         (["--task", "translate"], "task: there is no 'translate'"),
         (["--initial-prompt", "Mr."], "initial_prompt: this network cannot"),
         (["--long-form", "sequential"], "sequential long form: this network writes no times"),
+        (["--long-form", "sequential", "--threads", "2"], "threads: 2 are for long_form vad"),
         (["--hotwords", "nowhere.txt"], "nowhere.txt: cannot be read: No such file or directory"),
         (["--hotwords", "/dev/null"], "/dev/null: is a pipe or a device; expected a list of wor"),
     ],
@@ -222,3 +223,15 @@ def test_in_several_processes_results_come_in_the_order_of_the_inputs(
     assert [line.split(": ")[0] for line in alone[1].splitlines()] == [
         *(str(clip), str(silence), str(clip), str(silence))
     ]
+
+
+@pytest.mark.parametrize("family", ["whisper", "wav2vec2-ctc"])
+def test_several_threads_write_what_one_writes(
+    call: Call, imported: Callable[[str], Path], recordings: Path, family: str
+) -> None:
+    argv = ["transcribe", "--bundle", str(imported(family)), "--format", "json"]
+    argv += ["--timestamps", "segment", str(recordings / "commands.flac")]
+    code, alone, err = call(*argv)
+    assert (code, err) == (0, "")
+    assert len(json.loads(alone)["chunks"]) > 3
+    assert call(*argv, "--threads", "3") == (0, alone, "")

@@ -1,4 +1,4 @@
-"""Make a folder of a real MobileNetV2 as people have it, for `benchmarks/parity.py`.
+"""Make a folder of a real MobileNetV2 as people have it, for `benchmarks/accuracy/parity.py`.
 
     python tests/recipes/mobilenet_v2.py ../shared/data/image OUT
 

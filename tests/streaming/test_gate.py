@@ -103,10 +103,11 @@ def test_pauses_in_speech_keep_the_floor_down() -> None:
     assert all(is_open[round(20.1 / HOP_S) :])
 
 
-def loud_is_speech(waveform: FloatArray, state: FloatArray) -> tuple[float, FloatArray]:
+def loud_is_speech(waveform: FloatArray, state: FloatArray) -> tuple[FloatArray, FloatArray]:
     """A stand-in that takes what is above -25 dBFS for speech, once it has heard 5 windows."""
-    is_loud = float(np.square(waveform[0, 64:]).mean()) > 10 ** (-25 / 10)
-    return float(is_loud and state[0] >= 4), state + 1
+    is_loud = np.square(waveform[:, 64:]).mean(axis=1) > 10 ** (-25 / 10)
+    is_used_to_it = state[0] + np.arange(len(waveform)) >= 4
+    return (is_loud & is_used_to_it).astype(np.float32), state + len(waveform)
 
 
 def test_a_noise_that_is_no_voice_does_not_open_the_gate_of_voices() -> None:
@@ -120,11 +121,11 @@ def test_a_noise_that_is_no_voice_does_not_open_the_gate_of_voices() -> None:
 
 
 def test_voice_activity_sleeps_while_the_room_is_quiet() -> None:
-    asked = []
+    asked: list[FloatArray] = []
 
-    def network(waveform: FloatArray, state: FloatArray) -> tuple[float, FloatArray]:
-        asked.append(len(waveform))
-        return 0.0, state
+    def network(waveform: FloatArray, state: FloatArray) -> tuple[FloatArray, FloatArray]:
+        asked.extend(waveform)
+        return np.zeros(len(waveform), dtype=np.float32), state
 
     gate = SpeechGate(VAD, network, EnergyGate(HOP, RATE), HOP, RATE)
     opened(gate, noise(60, -60))
@@ -134,9 +135,9 @@ def test_voice_activity_sleeps_while_the_room_is_quiet() -> None:
 def test_woken_voice_activity_begins_anew_with_what_it_slept_through() -> None:
     asked: list[tuple[float, FloatArray]] = []
 
-    def network(waveform: FloatArray, state: FloatArray) -> tuple[float, FloatArray]:
-        asked.append((float(state[0]), waveform[0, 64:].copy()))
-        return 0.0, state + 1
+    def network(waveform: FloatArray, state: FloatArray) -> tuple[FloatArray, FloatArray]:
+        asked.extend((float(state[0]) + i, window[64:]) for i, window in enumerate(waveform))
+        return np.zeros(len(waveform), dtype=np.float32), state + len(waveform)
 
     gate = SpeechGate(VAD, network, EnergyGate(HOP, RATE), HOP, RATE)
     waveform = np.concatenate([noise(20, -60), noise(0.2, -30), noise(5, -60)])

@@ -33,9 +33,9 @@ WORD = 6_400  # samples that a word takes: 0.4 s
 WRONG = 50  # what a word is taken for that was heard in part
 
 
-def network(waveform: FloatArray, state: FloatArray) -> tuple[float, FloatArray]:
-    """Loudness of the window as its probability."""
-    return float(np.abs(waveform[0, 64:]).mean() > 0.05), state
+def network(waveform: FloatArray, state: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Loudness of each window as its probability."""
+    return (np.abs(waveform[:, 64:]).mean(axis=1) > 0.05).astype(np.float32), state
 
 
 def said(*ids: int) -> FloatArray:

@@ -25,10 +25,10 @@ CONFIG = VadConfig(
 )
 
 
-def network(waveform: FloatArray, state: FloatArray) -> tuple[float, FloatArray]:
-    """Loudness of the window as its probability, with a state that counts the windows."""
-    assert waveform.shape == (1, 64 + WINDOW)
-    return float(np.abs(waveform[0, 64:]).mean() > 0.05), state + 1
+def network(waveform: FloatArray, state: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Loudness of each window as its probability, with a state that counts the windows."""
+    assert waveform.shape == (len(waveform), 64 + WINDOW)
+    return (np.abs(waveform[:, 64:]).mean(axis=1) > 0.05).astype(np.float32), state + len(waveform)
 
 
 def speech_and_pauses() -> FloatArray:
@@ -38,28 +38,38 @@ def speech_and_pauses() -> FloatArray:
 
 
 @settings(max_examples=30)
-@given(st.lists(st.integers(0, 102_345), max_size=20).map(sorted))
-def test_any_chunking_gives_the_same_utterances(cuts: list[int]) -> None:
+@given(st.lists(st.integers(0, 102_345), max_size=20).map(sorted), st.sampled_from([0.0, 0.4]))
+def test_any_chunking_gives_the_same_utterances(cuts: list[int], quiet: float) -> None:
+    def unsure(waveform: FloatArray, state: FloatArray) -> tuple[FloatArray, FloatArray]:
+        probabilities, state = network(waveform, state)
+        return np.maximum(probabilities, np.float32(quiet)), state
+
     waveform = speech_and_pauses()
-    stream = UtteranceStream(CONFIG, RATE, network)
+    stream = UtteranceStream(CONFIG, RATE, unsure)
     found = [u for part in np.split(waveform, cuts) for u in stream.push(part)] + stream.flush()
     assert len(found) == 5  # 3.1 s of speech are cut twice
     endpointer = Endpointer(CONFIG, WINDOW, RATE)
     padded = np.pad(waveform, (0, -len(waveform) % WINDOW)).reshape(-1, WINDOW)
-    whole = [endpointer.push(float(np.abs(w).mean() > 0.05)) for w in padded]
-    expected = [endpoint for endpoint in [*whole, endpointer.flush()] if endpoint is not None]
-    for utterance, truth in zip(found, expected, strict=True):
-        assert utterance.span == within(truth.span, waveform)
-        assert utterance.speech == within(truth.speech, waveform)
+    ended = [
+        (endpointer.push(max(float(np.abs(window).mean() > 0.05), quiet)), (i + 1) * WINDOW)
+        for i, window in enumerate(padded)
+    ]
+    ended.append((endpointer.flush(), len(waveform)))
+    expected = [(endpoint, min(at, len(waveform))) for endpoint, at in ended if endpoint]
+    for utterance, (truth, heard) in zip(found, expected, strict=True):
+        assert utterance.span == within(truth.span, heard)
+        assert utterance.speech == within(truth.speech, heard)
         assert utterance.ending == truth.ending
         np.testing.assert_array_equal(utterance.waveform, waveform[slice(*utterance.span)])
 
 
-def fading(waveform: FloatArray, state: FloatArray) -> tuple[float, FloatArray]:
+def fading(waveform: FloatArray, state: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Loudness, above what the windows so far lead to expect: what was heard before matters."""
-    loudness = np.abs(waveform[0]).mean()
-    expected = 0.7 * state + 0.3 * loudness
-    return float(loudness > 0.8 * expected[0] + 0.02), np.asarray(expected, dtype=np.float32)
+    probabilities = []
+    for loudness in np.abs(waveform).mean(axis=1):
+        state = np.asarray(0.7 * state + 0.3 * loudness, dtype=np.float32)
+        probabilities.append(loudness > 0.8 * state[0] + 0.02)
+    return np.array(probabilities, dtype=np.float32), state
 
 
 @settings(max_examples=20)
@@ -81,22 +91,23 @@ def test_a_fresh_stream_goes_on_from_a_snapshot(cuts: list[int]) -> None:
         np.testing.assert_array_equal(utterance.waveform, truth.waveform)
 
 
-def test_after_two_seconds_without_speech_the_network_begins_anew() -> None:
-    states = []
+@given(st.lists(st.integers(0, 100), max_size=10))
+def test_after_two_seconds_without_speech_the_network_begins_anew(lengths: list[int]) -> None:
+    states: list[int] = []
 
-    def counting(waveform: FloatArray, state: FloatArray) -> tuple[float, FloatArray]:
-        states.append(int(state[0]))
+    def counting(waveform: FloatArray, state: FloatArray) -> tuple[FloatArray, FloatArray]:
+        states.extend(int(state[0]) + i for i in range(len(waveform)))
         return network(waveform, state)
 
     probability = SpeechProbability(CONFIG, counting)
-    loud, quiet = np.full(WINDOW, 0.5, dtype=np.float32), np.zeros(WINDOW, dtype=np.float32)
-    for window in [*[quiet] * 100, *[loud] * 100, *[quiet] * 63]:
-        probability.push(window)
+    loudness = np.repeat([0, 0.5, 0], [100 * WINDOW, 100 * WINDOW, 63 * WINDOW]).astype(np.float32)
+    for part in np.split(loudness, np.cumsum(lengths) * WINDOW):
+        probability.push(part)
     assert states == [*range(62), *range(38 + 100 + 62), 0]
 
 
-def within(span: Span, waveform: FloatArray) -> Span:
-    return Span(span.start, min(span.end, len(waveform)))
+def within(span: Span, n_heard: int) -> Span:
+    return Span(span.start, min(span.end, n_heard))
 
 
 def test_what_was_heard_of_the_open_utterance_can_be_had() -> None:
@@ -116,7 +127,7 @@ def test_of_ten_minutes_of_silence_no_samples_are_kept() -> None:
     second = np.zeros(RATE, dtype=np.float32)
     for _ in range(600):
         assert stream.push(second) == []
-    assert sum(len(block) for block in stream._kept) <= 2 * WINDOW
+    assert sum(len(block) for block in stream._kept) <= RATE + WINDOW  # of the last chunk
 
 
 @pytest.mark.parametrize(

@@ -40,9 +40,9 @@ VAD = VadConfig(
 WITHIN_S = 3.0
 
 
-def network(waveform: FloatArray, state: FloatArray) -> tuple[float, FloatArray]:
-    """Loudness of the window as its probability."""
-    return float(np.abs(waveform[0, 64:]).mean() > 0.05), state
+def network(waveform: FloatArray, state: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Loudness of each window as its probability."""
+    return (np.abs(waveform[:, 64:]).mean(axis=1) > 0.05).astype(np.float32), state
 
 
 class Matching:

@@ -25,6 +25,12 @@ def identity(source: str, target: str, n_dimensions: int) -> onnx.ModelProto:
     return graph.model()
 
 
+def one_window_at_a_time() -> onnx.ModelProto:
+    model = onnx.load(MODELS / "vad" / "vad.onnx")
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
+    return model
+
+
 @pytest.mark.parametrize(
     ("bundle", "file", "model", "expected"),
     [
@@ -45,6 +51,12 @@ def identity(source: str, target: str, n_dimensions: int) -> onnx.ModelProto:
             "vad.onnx",
             identity("waveform", "probability", 2),
             r"expected waveform \(2-D\), state \(3-D\), got waveform \(2-D\)",
+        ),
+        (
+            "vad",
+            "vad.onnx",
+            one_window_at_a_time(),
+            "the network takes 1 windows at a time; expected one that takes any number",
         ),
         (
             "moonshine-tiny-en",

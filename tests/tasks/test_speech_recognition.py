@@ -67,6 +67,18 @@ def test_forty_unseen_utterances_stay_within_the_promised_error_rate(
     assert errors / sum(len(words(text)) for _, text in pairs) <= 0.145
 
 
+def test_several_threads_write_what_one_writes(
+    asr: SpeechRecognition, recording: FloatArray
+) -> None:
+    pause = np.zeros(20_000, dtype=np.float32)
+    parts = [recording[start:] for start in range(0, len(recording), 16_000)]
+    waveform = np.concatenate([part for speech in parts for part in (speech, pause)])
+    alone = list(asr.listen(waveform, sampling_rate=16_000))
+    assert len(alone) > 3
+    together = earlet.pipeline("automatic-speech-recognition", asr.bundle.path, threads=3)
+    assert list(together.listen(waveform, sampling_rate=16_000)) == alone
+
+
 @pytest.fixture(scope="module")
 def long(asr: SpeechRecognition, shared_data: Path) -> tuple[Float64Array, Float64Array]:
     """True and found segments of a long recording, each (n, start and end) in seconds."""

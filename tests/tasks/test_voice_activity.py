@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import earlet
 from earlet.arrays import FloatArray
+from earlet.streaming.vad import SpeechProbability
 from earlet.tasks.voice_activity import VoiceActivityDetection
 
 ROOT = Path(__file__).parents[2]
@@ -30,6 +31,34 @@ def two_sentences(golden: Path) -> FloatArray:
     waveform = np.concatenate([pause, sentence, pause, sentence, pause])
     hiss = np.random.default_rng(2).normal(size=len(waveform)) * 1e-3
     return np.asarray(waveform + hiss, dtype=np.float32)
+
+
+def test_probabilities_are_those_of_the_package(vad: VoiceActivityDetection, golden: Path) -> None:
+    sentence, _ = soundfile.read(golden / "whisper" / "1272-128104-0000.wav", dtype="float32")
+    found = SpeechProbability(vad.config, vad.network).push(np.pad(sentence, 16_000))
+    expected = np.load(golden / "silero" / "probabilities.npy")
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+
+
+@settings(max_examples=8)
+@given(lengths=st.lists(st.integers(1, 70), min_size=5, max_size=40))
+def test_a_window_has_the_same_probability_alone_and_with_any_others(
+    vad: VoiceActivityDetection, two_sentences: FloatArray, lengths: list[int]
+) -> None:
+    padded = np.concatenate([np.zeros(64, dtype=np.float32), two_sentences])
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 576)[::512]
+
+    def heard(parts: list[FloatArray]) -> tuple[FloatArray, FloatArray]:
+        state, found = np.zeros((2, 1, 128), dtype=np.float32), []
+        for part in parts:
+            probabilities, state = vad.network(np.ascontiguousarray(part), state)
+            found.append(probabilities)
+        return np.concatenate(found), state
+
+    alone = heard([window[None] for window in windows])
+    together = heard([part for part in np.split(windows, np.cumsum(lengths)) if len(part)])
+    np.testing.assert_array_equal(together[0], alone[0])
+    np.testing.assert_array_equal(together[1], alone[1])
 
 
 def test_the_sentences_are_found_and_the_pauses_are_not(

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from earlet.arrays import FloatArray, as_waveform
+from earlet.arrays import FloatArray, as_waveform, mono
 from earlet.audio.resample import MAX_RATE_HZ, MIN_RATE_HZ, Resampler
 from earlet.errors import AudioFileError, InputError
 from earlet.files import HEAD_BYTES, foreign_format, kind_of, name_of, read_data_url, read_plain
@@ -79,13 +79,13 @@ class AudioFile:
         n_read = 0
         while len(block := self._read_block()):
             with np.errstate(invalid="ignore", over="ignore"):  # as_waveform tells
-                mono = block.mean(axis=1, dtype=np.float32)
+                mixed = mono(block)
             try:
-                mono = as_waveform(mono, self.name, n_read)
+                waveform = as_waveform(mixed, self.name, n_read)
             except InputError as problem:
                 raise AudioFileError(problem.args[0]) from None
-            n_read += len(mono)
-            chunk = resampler.push(mono)
+            n_read += len(waveform)
+            chunk = resampler.push(waveform)
             if len(chunk):
                 yield chunk
         if not n_read:

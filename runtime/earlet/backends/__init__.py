@@ -72,8 +72,7 @@ def open_session(
         InputError: for an impossible number of threads.
         BackendError: when the engine is not installed, or refuses the network.
     """
-    if not (isinstance(threads, int) and 1 <= threads <= MAX_THREADS):
-        raise InputError(f"threads: expected 1 to {MAX_THREADS}, got {threads!r}")
+    check_threads(threads)
     if backend == "onnxruntime":
         from earlet.backends.ort import OrtSession
 
@@ -83,3 +82,9 @@ def open_session(
 
         return LitertSession(network, name, threads, inputs, outputs)
     raise AssertionError(backend)  # the manifest's Literal admits nothing else
+
+
+def check_threads(threads: int) -> None:
+    """Raise InputError for an impossible number of threads."""
+    if not (isinstance(threads, int) and 1 <= threads <= MAX_THREADS):
+        raise InputError(f"threads: expected 1 to {MAX_THREADS}, got {threads!r}")

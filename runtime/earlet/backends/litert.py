@@ -149,7 +149,10 @@ def _only(
     name, n_axes = tensor["name"], len(shape)
     if wanted is not None and len(wanted) == 1:
         ((name, n_axes),) = wanted.items()
-    limits = np.finfo(dtype) if dtype == np.float32 else np.iinfo(dtype)
+    # Not np.finfo, which warns on 32-bit ARM: tflite-runtime turns subnormal numbers off there.
+    low, high = (-np.inf, np.inf)
+    if dtype != np.float32:
+        low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
     return _Tensor(
         name=name,
         shape=_with_axes(shape, n_axes),
@@ -158,7 +161,7 @@ def _only(
         dtype=dtype,
         scale=np.float32(scale),
         zero_point=np.float32(zero_point),
-        range=(np.float32(limits.min), np.float32(limits.max)),
+        range=(np.float32(low), np.float32(high)),
     )
 
 

@@ -101,7 +101,13 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
         help="processes, each with a bundle of its own in memory, 120 MB with the default one "
         "(default: 1; with --ray, what the cluster has cores for)",
     )
-    add("--threads", metavar="N", type=int, default=1, help="of each process (default: 1)")
+    add(
+        "--threads",
+        metavar="N",
+        type=int,
+        default=DEFAULTS.threads,
+        help="utterances of a file that each process works on at once (default: 1)",
+    )
     add("--ray", metavar="ADDRESS|local", help="have a Ray cluster do it, or one made for it here")
 
 

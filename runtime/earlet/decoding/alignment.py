@@ -78,7 +78,7 @@ def words(
 
 def _heard(waveform: FloatArray, n_frames: int, samples_per_frame: float) -> IntArray:
     """The frames that are not silent, (n_heard,), one at least; none behind the waveform."""
-    borders = (np.arange(n_frames) * samples_per_frame).astype(np.int64)
+    borders = (np.arange(n_frames) * samples_per_frame).astype(np.intp)  # as reduceat wants them
     borders = borders[borders < len(waveform)]
     power = np.add.reduceat(np.square(waveform, dtype=np.float64), borders)
     power /= np.diff(borders, append=len(waveform))

@@ -15,8 +15,8 @@ from earlet.arrays import Snapshot
 
 # The probability that a promised token is wrong, at most, were the decodes that agree on it
 # independent of each other. With Moonshine tiny 6 of 52 finals have other words than offline
-# (benchmarks/live.py). At 0.1 it is 11 of them, with half as many promises again; at 0.0005 5, with
-# a fifth fewer promises.
+# (benchmarks/accuracy/live.py). At 0.1 it is 11 of them, with half as many promises again; at
+# 0.0005 5, with a fifth fewer promises.
 MAX_DOUBT = 0.005
 
 Text = Callable[[Sequence[int]], str]  # what tokens stand for

@@ -79,7 +79,7 @@ class SpeechGate:
     """Open while somebody speaks, and for HANG_OVER_S after it; asleep while an EnergyGate is shut.
 
     It does not pay for a small spotter: in speech commands-en 1.1.0 takes 1.8 ms a second of sound,
-    and both take 3.5; nowhere do they take less than with an EnergyGate alone. It is for a larger
+    and both take 2.9; nowhere do they take less than with an EnergyGate alone. It is for a larger
     one, or one that fires on what is no voice. Of 513 commands it lost 2 in quiet, and 3 in kitchen
     noise at 10 dB.
     """
@@ -112,10 +112,9 @@ class SpeechGate:
             return False
         self._is_awake = True
         self._open_for -= 1
-        for heard in (*self._before, hop):
-            for window in self._windows.push(heard):
-                if self._probability.push(window) >= self._threshold:
-                    self._open_for = self._hang_over
+        windows = self._windows.push(np.concatenate([*self._before, hop]))
+        if (self._probability.push(windows.ravel()) >= self._threshold).any():
+            self._open_for = self._hang_over
         self._before.clear()
         return self._open_for > 0
 

@@ -39,6 +39,7 @@ class NearMisses:
         # A label whose threshold is 1 never fires, and so is never near.
         can_fire = trigger.thresholds < 1
         self._per_threshold = np.where(can_fire, 1 / trigger.thresholds, 0).astype(np.float32)
+        self.nearness = np.nan  # of the last row: the nearest label's share of its threshold
         self._stretch: _Stretch | None = None
         self._told = -self._apart  # the hop of the last that was told
 
@@ -47,7 +48,8 @@ class NearMisses:
         trigger, stretch = self._trigger, self._stretch
         nearness = trigger.smoothed * self._per_threshold
         best = int(nearness.argmax())
-        if not nearness[best] >= NEAR:  # or there is no smoothed row yet
+        self.nearness = float(nearness[best])
+        if not self.nearness >= NEAR:  # or there is no smoothed row yet
             return self.flush()
         over = None
         # What goes on after an event belongs to it, however long.
@@ -55,8 +57,8 @@ class NearMisses:
             over, stretch = self.flush(), None
         stretch = stretch or _Stretch(trigger.hop, 0, "", 0.0, 0.0, is_answered=False)
         stretch.is_answered = stretch.is_answered or fired
-        if nearness[best] > stretch.nearness:
-            stretch.hop, stretch.nearness = trigger.hop, float(nearness[best])
+        if self.nearness > stretch.nearness:
+            stretch.hop, stretch.nearness = trigger.hop, self.nearness
             stretch.label, stretch.score = trigger.labels[best], float(trigger.smoothed[best])
         self._stretch = stretch
         return over
@@ -75,6 +77,7 @@ class NearMisses:
 
     def reset(self) -> None:
         """Begin again at time 0."""
+        self.nearness = np.nan
         self._stretch = None
         self._told = -self._apart
 

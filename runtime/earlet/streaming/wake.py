@@ -69,6 +69,11 @@ class WakeStream:
         self._woken_at: int | None = None  # the sample at which the word was heard
         self._follows_from = 0  # the sample that is the follower's first
 
+    @property
+    def is_hearing(self) -> bool:
+        """Whether the spotter hears something, or it is waited for what follows."""
+        return self._woken_at is not None or self._spotter.is_hearing
+
     def push(self, samples: FloatArray) -> list[Event]:
         """Take any number of samples; return what they complete, in order."""
         return [event for hop in self._blocks.push(samples) for event in self._hear(hop)]

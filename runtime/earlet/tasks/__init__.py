@@ -62,7 +62,7 @@ def pipeline(task: str, bundle: str | Path | None = None, *, threads: int = 1) -
         task: "audio-classification", "automatic-speech-recognition", "image-classification",
             "text-classification" or "voice-activity-detection".
         bundle: its path, or its name on the search path; None takes the task's own.
-        threads: that the network may use.
+        threads: that the network may use; of a recogniser, the utterances that it works on at once.
 
     Raises:
         InputError: no such task.

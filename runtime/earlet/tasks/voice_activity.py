@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from earlet import features
 from earlet.arrays import FloatArray
 from earlet.bundle import Bundle
@@ -28,6 +26,12 @@ class VoiceActivityDetection:
             inputs={"waveform": 2, "state": len(self.config.state_shape)},
             outputs={"probability": 2, "next_state": len(self.config.state_shape)},
         )
+        n_windows = self._session.inputs[0].shape[0]
+        if n_windows is not None:
+            raise BundleError(
+                f"{bundle.path}: the network takes {n_windows} windows at a time; expected one "
+                "that takes any number"
+            )
         try:
             self.utterance_stream()
         except InputError as problem:
@@ -71,20 +75,18 @@ class VoiceActivityDetection:
         """What cuts a stream at `sample_rate` into utterances, chunk by chunk."""
         return UtteranceStream(config or self.config, self.sample_rate, self.network)
 
-    def network(self, waveform: FloatArray, state: FloatArray) -> tuple[float, FloatArray]:
-        """(1, context + window), state -> probability of speech, next state."""
-        probability, state = self._session.run({"waveform": waveform, "state": state})
-        return float(probability.reshape(())), np.asarray(state, dtype=np.float32)
+    def network(self, waveform: FloatArray, state: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """(n_windows, context + window), state -> probabilities (n_windows,), next state."""
+        probabilities, state = self._session.run({"waveform": waveform, "state": state})
+        return probabilities.reshape(-1), state
 
     def trace(self, waveform: FloatArray) -> Trace:
         """Each stage of `waveform`: samples, the probability of each window, segments."""
         probability = SpeechProbability(self.config, self.network)
-        step = self.config.window_samples
-        rows = [probability.push(waveform[i : i + step]) for i in range(0, len(waveform), step)]
         segments = self(waveform, sampling_rate=self.sample_rate)
         return Trace(
             self._features(waveform),
-            np.array(rows, dtype=np.float32),
+            probability.push(waveform),
             [segment.to_json() for segment in segments],
         )
 

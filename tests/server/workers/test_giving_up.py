@@ -194,7 +194,7 @@ def test_a_stream_that_takes_too_long_is_lost_and_the_others_go_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def test(pool: Pool) -> None:
-        slow, other = await pool.open("vad", {}), await pool.open("vad", {})
+        slow, other = await pool.open("commands-en", {}), await pool.open("commands-en", {})
         samples = bytes(4 * 512)
         await slow.push(samples)
         minutes = bytes(4 * 16_000 * 600)
@@ -212,4 +212,4 @@ def test_a_stream_that_takes_too_long_is_lost_and_the_others_go_on(
         await other.close()
 
     monkeypatch.setattr("earlet.server.workers.crew.PUSH_S", 0.3)
-    run(test, "vad")
+    run(test, "commands-en")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from earlet import schema
-from earlet.arrays import INT16_SCALE, FloatArray, as_waveform
+from earlet.arrays import INT16_SCALE, FloatArray, as_waveform, mono
 from earlet.audio.resample import CountingResampler
 from earlet.errors import ConfigError, InputError
 from earlet.results import Chunk, Detection, Event, Partial, Rejection, Segment
@@ -112,10 +112,10 @@ class LiveStream:
         # Frames without a finite mean are refused below, like every sample that is not finite.
         with np.errstate(over="ignore", invalid="ignore"):
             frames = samples.astype(np.float32).reshape(-1, self._asked.channels)
-            mono = frames.mean(axis=1, dtype=np.float32)
+            mixed = mono(frames)
         if self._asked.format == "s16le":
-            mono *= INT16_SCALE
-        waveform = as_waveform(mono, "the stream", self._n_frames)
+            mixed *= INT16_SCALE
+        waveform = as_waveform(mixed, "the stream", self._n_frames)
         self._n_frames += len(waveform)
         return waveform
 
