@@ -66,8 +66,8 @@ def test_a_bundle_is_packed_and_unpacked_again(call: Call, tmp_path: Path) -> No
     code, out, err = call("pack", VAD)
     assert (code, err) == (0, "")
     digest = hashlib.sha256((tmp_path / "vad.zip").read_bytes()).hexdigest()
-    assert out == f"vad.zip  1.9 MB  sha256 {digest}\n"
-    assert call("unpack", "vad.zip") == (0, "vad  1.9 MB  voice-activity-detection\n", "")
+    assert out == f"vad.zip  1.8 MB  sha256 {digest}\n"
+    assert call("unpack", "vad.zip") == (0, "vad  1.8 MB  voice-activity-detection\n", "")
     assert [stage.passed for stage in verify(tmp_path / "vad")] == [True] * 5
     assert call("pack", "vad", "--out", "again.zip")[1].split()[-1] == digest
 
@@ -164,7 +164,7 @@ def test_what_quantize_is_asked_for_is_what_is_done(
     limits = ("--max-drop", "1.25pp", "--calibration-method", "entropy")
     assert call("quantize", VAD, "--out", "q", *options, *limits) == (
         0,
-        "q  1.9 MB  voice-activity-detection\n",
+        "q  1.8 MB  voice-activity-detection\n",
         "",
     )
     assert (

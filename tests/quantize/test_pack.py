@@ -139,7 +139,7 @@ def test_a_network_that_never_ends_is_refused_within_the_deadline(
         ],
     )
     graph = GraphBuilder("endless")
-    waveform = graph.input("waveform", np.float32, [1, 576])
+    waveform = graph.input("waveform", np.float32, ["n_windows", 576])
     state = graph.input("state", np.float32, [2, 1, 128])
     mean = graph.node("ReduceMean", waveform, graph.integers(1))
     loop = graph.node("Loop", "", graph.constant(np.array(True)), mean, body=body)
@@ -156,7 +156,7 @@ def test_a_network_that_asks_for_too_much_is_told_by_the_name_that_it_was_to_hav
     source: Path, manifest: dict[str, object], tmp_path: Path
 ) -> None:
     graph = GraphBuilder("greedy")
-    waveform = graph.input("waveform", np.float32, [1, 576])
+    waveform = graph.input("waveform", np.float32, ["n_windows", 576])
     state = graph.input("state", np.float32, [2, 1, 128])
     huge = graph.node("ConstantOfShape", graph.integers(2**20, 2**20))
     mean = graph.node("ReduceMean", waveform, graph.integers(1))

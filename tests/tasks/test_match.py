@@ -26,7 +26,7 @@ COMMANDS = ["go", "{way:left|right}", "{up|down}", "{0..9}"]
 def matcher_of(bundle: Bundle) -> Matcher:
     front_end = features.from_manifest(bundle.manifest.input)
     vad = VoiceActivityDetection(Bundle(ROOT / "models" / "vad"))
-    return Matcher(recogniser(bundle, front_end, 1), vad, 30.0)
+    return Matcher(recogniser(bundle, front_end), vad, 30.0)
 
 
 @pytest.fixture(scope="module")

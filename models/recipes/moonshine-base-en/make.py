@@ -22,7 +22,7 @@ from earlet.arrays import FloatArray
 from earlet.backends import open_session
 from earlet_quantize.graph import save
 from earlet_quantize.networks.moonshine import BASE, decoder, encoder
-from earlet_quantize.networks.moonshine_int8 import quantize_decoder, quantize_encoder
+from earlet_quantize.networks.moonshine_int8 import quantize_decoder, quantize_encoder, written
 from earlet_quantize.networks.moonshine_weights import from_onnx
 from earlet_quantize.networks.stepwise import Merged, Network, Rebuilt, forced, greedy
 from earlet_quantize.pack import pack
@@ -67,18 +67,20 @@ def main() -> None:
     models = encoder(BASE, weights), decoder(BASE, weights)
     paths = sorted((arguments.data / "speech" / "calibration").glob("*.flac"))
     clips = {path.name: soundfile.read(path, dtype="float32")[0] for path in paths}
-    rebuilt = [model.SerializeToString() for model in models]
+    networks = (model.SerializeToString() for model in models)
+    rebuilt = Rebuilt(*(open_session(network, "rebuilt", "onnxruntime") for network in networks))
     agreement = share_of_equal_tokens(
         Merged(*(open_session(network, "published", "onnxruntime") for network in published)),
-        Rebuilt(*(open_session(network, "rebuilt", "onnxruntime") for network in rebuilt)),
+        rebuilt,
         list(clips.values())[:CHECKED],
     )
     print(f"float: the best token is that of the published in {agreement:.1%} of steps")
     if agreement < LEAST_AGREEMENT:
         raise SystemExit(f"expected {LEAST_AGREEMENT:.0%} at least: the graphs are not the same")
 
+    states = written(rebuilt, [*clips.values()], bos=BOS, eos=EOS, max_tokens=MAX_TOKENS)
     quantize_encoder(models[0], clips.values())
-    quantize_decoder(models[1])
+    quantize_decoder(models[1], states)
     here, tiny = Path(__file__).parent, load(TINY)
     with TemporaryDirectory() as scratch:
         files = Path(scratch)

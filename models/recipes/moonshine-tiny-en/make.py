@@ -23,7 +23,7 @@ from earlet.arrays import FloatArray
 from earlet.backends import open_session
 from earlet_quantize.graph import save
 from earlet_quantize.networks.moonshine import TINY, decoder, encoder
-from earlet_quantize.networks.moonshine_int8 import quantize_decoder, quantize_encoder
+from earlet_quantize.networks.moonshine_int8 import quantize_decoder, quantize_encoder, written
 from earlet_quantize.networks.moonshine_weights import from_onnx
 from earlet_quantize.networks.stepwise import Merged, Network, Rebuilt, forced, greedy
 from earlet_quantize.pack import pack
@@ -63,8 +63,10 @@ def main() -> None:
         prune_vocabulary(decoder_model, keep)
         tokenizer = prune_tokenizer(tokenizer, keep)
         manifest["name"] += "-ascii"
+    network = in_float(encoder_model, decoder_model)
+    states = written(network, [*clips.values()], bos=BOS, eos=EOS, max_tokens=MAX_TOKENS)
     quantize_encoder(encoder_model, clips.values())
-    quantize_decoder(decoder_model)
+    quantize_decoder(decoder_model, states)
     with TemporaryDirectory() as scratch:
         files = Path(scratch)
         save(encoder_model, files / "encoder.int8.onnx")
@@ -82,6 +84,12 @@ def rebuild(published_encoder: bytes, published_decoder: bytes) -> tuple[onnx.Mo
     return encoder(TINY, weights), decoder(TINY, weights)
 
 
+def in_float(*models: onnx.ModelProto) -> Rebuilt:
+    """Encoder and decoder, ready to run."""
+    networks = (model.SerializeToString() for model in models)
+    return Rebuilt(*(open_session(network, "rebuilt", "onnxruntime") for network in networks))
+
+
 def read_clips(folder: Path) -> dict[str, FloatArray]:
     """The 16 kHz mono files of a folder, (n_samples,) by file name."""
     paths = sorted(folder.glob("*.flac"))
@@ -92,9 +100,8 @@ def check_against(
     published: Sequence[bytes], models: Sequence[onnx.ModelProto], clips: Sequence[FloatArray]
 ) -> None:
     """End the recipe unless the rebuilt graphs give the published logits."""
-    rebuilt = [model.SerializeToString() for model in models]
     original = Merged(*(open_session(network, "published", "onnxruntime") for network in published))
-    ours = Rebuilt(*(open_session(network, "rebuilt", "onnxruntime") for network in rebuilt))
+    ours = in_float(*models)
     difference = max(largest_difference(original, ours, clip) for clip in clips)
     print(f"float: logits differ from the published by at most {difference:.1e}")
     if difference > LOGITS_TOLERANCE:

@@ -6,7 +6,7 @@
 Logits are the decoder's own memory: what is to outlast the next step must be copied.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -64,15 +64,14 @@ class Rebuilt:
 
     def start(self, waveform: FloatArray) -> Step:
         """Encode a waveform (n_samples,)."""
-        encoded = self._encoder.run({"waveform": waveform[None]})
-        names = [spec.name for spec in self._encoder.outputs]
+        cross = self._encode(waveform)
         past = {spec.name: _empty(spec, MAX_TOKENS) for spec in _cached(self._decoder, "past.")}
         token, n_past = np.zeros((1, 1), dtype=np.int64), np.zeros(1, dtype=np.int64)
         (n_vocab,) = (s.shape[-1] for s in self._decoder.outputs if s.name == "logits")
         logits = np.empty((1, 1, n_vocab or 1), dtype=np.float32)
         present = {name.replace("past", "present"): array for name, array in past.items()}
         run = self._decoder.bind(
-            {"token": token, "n_past": n_past, **past, **dict(zip(names, encoded, strict=True))},
+            {"token": token, "n_past": n_past, **past, **cross},
             {"logits": logits, **present},
         )
 
@@ -84,6 +83,20 @@ class Rebuilt:
             return after
 
         return step
+
+    def states(self, waveform: FloatArray, tokens: Sequence[int]) -> FloatArray:
+        """What the head is given after each of the tokens, (n_tokens, size)."""
+        past = {s.name: _empty(s, len(tokens)) for s in _cached(self._decoder, "past.")}
+        token, n_past = np.array([tokens], dtype=np.int64), np.zeros(1, dtype=np.int64)
+        results = self._decoder.run(
+            {"token": token, "n_past": n_past, **past, **self._encode(waveform)}
+        )
+        names = [spec.name for spec in self._decoder.outputs]
+        return np.asarray(results[names.index("hidden")][0], dtype=np.float32)
+
+    def _encode(self, waveform: FloatArray) -> dict[str, AnyArray]:
+        names = [spec.name for spec in self._encoder.outputs]
+        return dict(zip(names, self._encoder.run({"waveform": waveform[None]}), strict=True))
 
 
 def _cached(decoder: Session, prefix: str) -> list[TensorSpec]:
@@ -107,6 +120,17 @@ def greedy(
             break
         tokens.append(token)
     return tokens[1:]
+
+
+def head_states(
+    network: Rebuilt, waveforms: Iterable[FloatArray], *, bos: int, eos: int, max_tokens: int
+) -> FloatArray:
+    """What the head is given while the network writes down some waveforms, (n, size)."""
+    found = []
+    for waveform in waveforms:
+        tokens = greedy(network, waveform, bos=bos, eos=eos, max_tokens=max_tokens)
+        found.append(network.states(waveform, [bos, *tokens]))
+    return np.concatenate(found)
 
 
 def forced(network: Network, waveform: FloatArray, tokens: Sequence[int]) -> FloatArray:

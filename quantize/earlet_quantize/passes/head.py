@@ -1,70 +1,81 @@
 """A tied head in two stages: all tokens are scored coarsely, the best of them exactly.
 
-A decoder's last product, x @ embedding.T, reads more memory than a layer, and is asked only for
-the best of its results. The embedding's rows are rounded to int8 and split into halves:
+A decoder's last product, x @ embedding.T, reads as much memory as all of its layers, and is asked
+only for the best of its results. So it is done with fewer values of x first:
 
-    embedding = scale * (16 * high + low),                            high and low in -8..7
-    coarse (.., n_vocab) = x @ (scale * 16 * high).T                  half of the memory
+    short  (.., n_dims)  = x @ projection
+    coarse (.., n_vocab) = short @ table.T                table in 4 bits, a scale for each row
     best   (.., n_best)  = the places of the largest
-    exact  (.., n_best)  = x @ (scale * (16 * high + low))[best].T
+    exact  (.., n_best)  = x @ embedding[best].T          embedding in int8, a scale for each row
     logits (.., n_vocab) = coarse, but exact in the places `best`
 
-The embedding of a token is gathered from the same two halves, so that each is stored once.
+Two stages: Shim et al., "SVD-Softmax: Fast Softmax Approximation on Large Vocabulary Neural
+Networks", NIPS 2017. Which values of x: those that lose least of the scores that real x have, and
+not of the embedding, as in Chen et al., "DRONE: Data-aware Low-rank Compression for Large NLP
+Models", NeurIPS 2021. With A = mean of x^T x, that is a singular value decomposition:
+
+    A = root @ root.T,   embedding @ root = U S V^T
+    projection = root^-T @ V[:, :n_dims],   table = embedding @ root @ V[:, :n_dims]
+
+The first of these dimensions are far larger than the last, which a row's 16 steps would not reach;
+so they are mixed, by a matrix of Hadamard's on both sides, until all are about as large.
+
+The embedding of a token is gathered from the rows in int8.
 """
 
 import numpy as np
 import numpy.typing as npt
 import onnx
 
-from earlet.arrays import ByteArray
+from earlet.arrays import Float64Array, FloatArray
 from earlet_quantize.errors import ModelFileError
 from earlet_quantize.graph import ORT_DOMAIN
 from earlet_quantize.passes.rewriter import Rewriter
+from earlet_quantize.schemes.stored import INT8_MAX
 
-# In 1,135 steps of Moonshine tiny the best token was never worse than the third of the coarse. Not
-# every embedding bears it: with Whisper tiny's, 8 are too few.
-N_BEST = 8
-LARGEST = 119  # 16 * 7 + 7: the largest value whose halves both fit
-BLOCK = 32  # values that MatMulNBits packs together; a row's length must be a multiple
-INTEGER_ACTIVATIONS = 4  # MatMulNBits' accuracy_level: x is rounded to int8 as it comes
+# In 1,833 steps of Moonshine tiny, on utterances and single words of speakers that the projection
+# was not made with, the best token was once the 146th of the coarse, and else among the first 33.
+N_DIMS = 128
+N_BEST = 128
+# Of the mean size of x's values, added to each: what was never seen in x is not taken for nothing.
+DAMPING = 0.02
+MIDDLE, LARGEST = 8, 7  # of 4 bits: those that stand for 0, and the most that they stand for
+BLOCK = 32  # values that MatMulNBits packs together
+INTEGER_ACTIVATIONS = 4  # MatMulNBits' accuracy_level: `short` is rounded to int8 as it comes
 
 
-def two_stage_head(model: onnx.ModelProto, n_best: int = N_BEST) -> None:
+def two_stage_head(
+    model: onnx.ModelProto, states: FloatArray, *, n_dims: int = N_DIMS, n_best: int = N_BEST
+) -> None:
     """Rewrite the product with a matrix (size, n_vocab) of which columns are gathered, too.
 
     In place. Tokens, the indices of the Gather, are (1, n_tokens).
 
+    Args:
+        model: a decoder whose head is float.
+        states: what the head was given along real texts, (n, size).
+        n_dims: values of x that score all tokens, a power of two, 32 at least.
+        n_best: tokens that are scored exactly.
+
     Raises:
-        ModelFileError: when there is no such product, or its size is no multiple of 32.
+        ModelFileError: when there is no such product, or it has another size than `states`, or
+            less than n_dims.
     """
     rewriter = Rewriter(model)
     embedding = tied_embedding(rewriter)
-    halves = _Halves(rewriter, embedding)
+    head = _Head(rewriter, embedding, states, n_dims)
     for node in rewriter.source:
         (y,) = node.output[:1]
         if embedding not in node.input:
             rewriter.keep(node)
         elif node.op_type == "Gather":
-            rows = halves.rows(node.input[1], n_axes=2, gives=f"{y}.rows")
-            rewriter.node("Transpose", rows, gives=y, perm=[2, 0, 1])
+            token = node.input[1]
+            rows, scales = head.rows(token, f"{y}.rows"), head.scales(token, f"{y}.scales")
+            embedded = rewriter.node("Mul", rows, scales, gives=f"{y}.scaled")
+            rewriter.node("Transpose", embedded, gives=y, perm=[2, 0, 1])
         else:
-            _score(rewriter, halves, node.input[0], n_best, gives=y)
+            head.score(node.input[0], n_best, gives=y)
     rewriter.finish()
-
-
-def _score(rewriter: Rewriter, halves: "_Halves", x: str, n_best: int, gives: str) -> None:
-    """x (1, n_tokens, size) -> logits (1, n_tokens, n_vocab)."""
-    coarse = halves.coarse_product(x, gives=f"{gives}.coarse")
-    best = f"{gives}.best"
-    rewriter.node(
-        "TopK", coarse, rewriter.integers(n_best), gives=[f"{gives}.best_coarse", best], sorted=0
-    )
-    rows = halves.rows(best, n_axes=3, gives=f"{gives}.rows")  # (1, n_tokens, n_best, size)
-    last = rewriter.integers(-1)
-    column = rewriter.node("Unsqueeze", x, last, gives=f"{gives}.column")
-    exact = rewriter.node("MatMul", rows, column, gives=f"{gives}.exact")
-    exact = rewriter.node("Squeeze", exact, last, gives=f"{gives}.exact_flat")
-    rewriter.node("ScatterElements", coarse, best, exact, gives=gives, axis=-1)
 
 
 def tied_embedding(rewriter: Rewriter) -> str:
@@ -81,75 +92,109 @@ def tied_embedding(rewriter: Rewriter) -> str:
     )
 
 
-class _Halves:
-    """The embedding in two tables of 4 bits a value, and a scale for each row.
+class _Head:
+    """The stored arrays of both stages, and the nodes that use them."""
 
-    Two values are a byte, 8 added to each, the first in the lower bits; bytes are in blocks, as
-    MatMulNBits wants them, (n_vocab, n_blocks, 16).
-    """
-
-    def __init__(self, rewriter: Rewriter, embedding: str) -> None:
-        matrix = rewriter.stored[embedding].T
-        self._rewriter = rewriter
-        self._n_vocab, self._size = matrix.shape
-        self._n_blocks, rest = divmod(self._size, BLOCK)
-        if rest:
+    def __init__(self, rewriter: Rewriter, embedding: str, states: FloatArray, n_dims: int) -> None:
+        rows = rewriter.stored[embedding].T  # (n_vocab, size)
+        size = rows.shape[1]
+        if states.shape[-1] != size or n_dims > size:
             raise ModelFileError(
-                f"{embedding}: expected a multiple of {BLOCK} rows, got {self._size}"
+                f"{embedding}: expected {states.shape[-1]} rows, as states have, and {n_dims} at "
+                f"least, got {size}"
             )
-        scale = np.abs(matrix).max(axis=1, keepdims=True) / LARGEST
-        scale = np.maximum(scale, np.finfo(np.float32).tiny)
-        values = np.rint(matrix / scale).astype(np.int8)
-        high = (values + 8) >> 4
-        low = values - 16 * high
-        self._high = rewriter.constant(f"{embedding}.high", self._packed(high))
-        self._low = rewriter.constant(f"{embedding}.low", self._packed(low))
+        self._rewriter = rewriter
+        self._name = embedding
+        self._n_vocab, self._n_dims = len(rows), n_dims
+        values, scale = _rounded(rows, INT8_MAX)
+        self._values = rewriter.constant(f"{embedding}.int8", values)
         self._scale = rewriter.constant(f"{embedding}.scale", scale)
-        byte = np.arange(256)
-        pairs = np.stack([byte % 16, byte // 16], axis=1).astype(np.float32) - 8
-        self._low_pairs = rewriter.constant("two_stage.low_pairs", pairs)  # (256, 2)
-        self._high_pairs = rewriter.constant("two_stage.high_pairs", 16 * pairs)
+        projection, table = fewer_dimensions(rows, states, n_dims)
+        self._projection = rewriter.constant(f"{embedding}.projection", projection)
+        steps, self._step_size = _rounded(table, LARGEST)
+        codes = (steps + MIDDLE).astype(np.uint8)
+        packed = codes[:, 0::2] | codes[:, 1::2] << np.uint8(4)
+        blocks = packed.reshape(self._n_vocab, n_dims // BLOCK, BLOCK // 2)
+        self._codes = rewriter.constant(f"{embedding}.codes", blocks)
 
-    def _packed(self, values: npt.NDArray[np.int8]) -> ByteArray:
-        nibbles = (values + 8).astype(np.uint8)
-        packed: ByteArray = nibbles[:, 0::2] | nibbles[:, 1::2] << np.uint8(4)
-        return packed.reshape(self._n_vocab, self._n_blocks, BLOCK // 2)
+    def rows(self, indices: str, gives: str) -> str:
+        """The rows at indices (.., ) as they are stored, (.., size) float32; not scaled."""
+        values = self._rewriter.node("Gather", self._values, indices, gives=f"{gives}.int8")
+        return self._rewriter.node("Cast", values, gives=gives, to=onnx.TensorProto.FLOAT)
 
-    def rows(self, indices: str, n_axes: int, gives: str) -> str:
-        """The rows of the embedding at indices (.., ), (.., size)."""
-        node = self._rewriter.node
-        parts = []
-        for name, table, pairs in (
-            ("high", self._high, self._high_pairs),
-            ("low", self._low, self._low_pairs),
-        ):
-            packed = node("Gather", table, indices, gives=f"{gives}.{name}_bytes")
-            packed = node(
-                "Cast", packed, gives=f"{gives}.{name}_indices", to=onnx.TensorProto.INT32
-            )
-            parts.append(node("Gather", pairs, packed, gives=f"{gives}.{name}"))
-        values = node("Add", *parts, gives=f"{gives}.pairs")
-        shape = self._rewriter.integers(*[0] * n_axes, self._size)
-        values = node("Reshape", values, shape, gives=f"{gives}.values")
-        scales = node("Gather", self._scale, indices, gives=f"{gives}.scales")
-        return node("Mul", values, scales, gives=gives)
+    def scales(self, indices: str, gives: str) -> str:
+        """What the rows at indices are to be multiplied with, (.., 1)."""
+        return self._rewriter.node("Gather", self._scale, indices, gives=gives)
 
-    def coarse_product(self, x: str, gives: str) -> str:
-        """x (1, n_tokens, size) with the upper halves of all rows, (1, n_tokens, n_vocab)."""
+    def score(self, x: str, n_best: int, gives: str) -> None:
+        """x (1, n_tokens, size) -> logits (1, n_tokens, n_vocab)."""
+        node, integers = self._rewriter.node, self._rewriter.integers
+        coarse = self._coarse(x, gives=f"{gives}.coarse")
+        best = f"{gives}.best"
+        node("TopK", coarse, integers(n_best), gives=[f"{gives}.best_coarse", best], sorted=0)
+        rows = self.rows(best, gives=f"{gives}.rows")  # (1, n_tokens, n_best, size)
+        column = node("Unsqueeze", x, integers(-1), gives=f"{gives}.column")
+        exact = node("MatMul", rows, column, gives=f"{gives}.exact")
+        exact = node("Mul", exact, self.scales(best, f"{gives}.scales"), gives=f"{gives}.scaled")
+        exact = node("Squeeze", exact, integers(-1), gives=f"{gives}.exact_flat")
+        node("ScatterElements", coarse, best, exact, gives=gives, axis=-1)
+
+    def _coarse(self, x: str, gives: str) -> str:
+        """The scores of all tokens by fewer dimensions, (1, n_tokens, n_vocab)."""
         rewriter = self._rewriter
+        step = rewriter.constant(f"{self._name}.step", self._step_size)
         # The operator wants a scale for every block; the engine makes them once, when it loads.
-        sixteen = rewriter.constant("two_stage.sixteen", np.float32(16))
-        step = rewriter.node("Mul", self._scale, sixteen, gives=f"{gives}.step")
-        shape = rewriter.integers(self._n_vocab, self._n_blocks)
+        shape = rewriter.integers(self._n_vocab, self._n_dims // BLOCK)
         scales = rewriter.node("Expand", step, shape, gives=f"{gives}.scales")
+        short = rewriter.node("MatMul", x, self._projection, gives=f"{gives}.short")
         return rewriter.node(
             "MatMulNBits",
-            *(x, self._high, scales),
+            *(short, self._codes, scales),
             gives=gives,
             domain=ORT_DOMAIN,
-            K=self._size,
+            K=self._n_dims,
             N=self._n_vocab,
             bits=4,
             block_size=BLOCK,
             accuracy_level=INTEGER_ACTIVATIONS,
         )
+
+
+def fewer_dimensions(
+    rows: FloatArray, states: FloatArray, n_dims: int
+) -> tuple[FloatArray, FloatArray]:
+    """What scores states with rows best, of all that takes `n_dims` values of them.
+
+    Args:
+        rows: an embedding, (n_vocab, size).
+        states: (n, size).
+        n_dims: a power of two.
+
+    Returns:
+        projection (size, n_dims) and table (n_vocab, n_dims): states @ projection @ table.T is
+        about states @ rows.T.
+    """
+    wide = states.astype(np.float64)
+    moments = wide.T @ wide / len(wide)
+    moments += DAMPING * np.trace(moments) / len(moments) * np.eye(len(moments))
+    root = np.linalg.cholesky(moments)
+    scored = rows.astype(np.float64) @ root
+    _, axes = np.linalg.eigh(scored.T @ scored)  # the largest come last
+    mixed = axes[:, -n_dims:] @ _hadamard(n_dims)
+    projection = np.linalg.solve(root.T, mixed)
+    return projection.astype(np.float32), (scored @ mixed).astype(np.float32)
+
+
+def _hadamard(size: int) -> Float64Array:
+    """Sylvester's matrix of a power of two: orthonormal, and all its values equally large."""
+    matrix = np.ones((1, 1))
+    while len(matrix) < size:
+        matrix = np.block([[matrix, matrix], [matrix, -matrix]]) / np.sqrt(2)
+    return matrix
+
+
+def _rounded(rows: FloatArray, largest: int) -> tuple[npt.NDArray[np.int8], FloatArray]:
+    """Rows (n, k) in whole steps up to `largest`, and the size of each row's steps, (n, 1)."""
+    steps = np.abs(rows).max(axis=1, keepdims=True) / largest
+    steps = np.maximum(steps, np.finfo(np.float32).tiny).astype(np.float32)  # of zeros, too
+    return np.rint(rows / steps).astype(np.int8), steps

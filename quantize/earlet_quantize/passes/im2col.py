@@ -123,15 +123,17 @@ def _rows(rewriter: Rewriter, x: str, cut: _Cut, rest: int, name: str) -> str:
     if cut.stride == 1:
         widths = rewriter.integers(0, cut.pad_before, 0, 0, pad_after, 0)
         return rewriter.node("Pad", x, widths, gives=f"{name}.rows")
-    stride = rewriter.integers(cut.stride)
+    # As one row of values, which are copied at once: frames of few values are slow to pad.
+    x = rewriter.node("Reshape", x, rewriter.integers(0, -1), gives=f"{name}.flat")
+    row = rewriter.integers(cut.stride * cut.n_in)
     n = rewriter.node("Shape", x, gives=f"{name}.n", start=1, end=2)
-    padded = rewriter.integers(cut.pad_before + pad_after)
+    padded = rewriter.integers((cut.pad_before + pad_after) * cut.n_in)
     padded = rewriter.node("Add", n, padded, gives=f"{name}.n_padded")
-    beyond = rewriter.node("Mod", padded, stride, gives=f"{name}.n_beyond")
+    beyond = rewriter.node("Mod", padded, row, gives=f"{name}.n_beyond")
     # More frames than are padded may have to go: then this is negative, and Pad cuts them off.
-    after = rewriter.integers(pad_after)
+    after = rewriter.integers(pad_after * cut.n_in)
     after = rewriter.node("Sub", after, beyond, gives=f"{name}.pad_after")
-    ends = rewriter.integers(0, cut.pad_before, 0, 0), after, rewriter.integers(0)
+    ends = rewriter.integers(0, cut.pad_before * cut.n_in, 0), after
     widths = rewriter.node("Concat", *ends, gives=f"{name}.pads", axis=0)
     x = rewriter.node("Pad", x, widths, gives=f"{name}.whole")
     shape = rewriter.integers(0, -1, cut.stride * cut.n_in)

@@ -18,7 +18,7 @@ from earlet_quantize.networks import moonshine
 from earlet_quantize.networks.moonshine import MoonshineConfig
 from earlet_quantize.networks.moonshine_int8 import quantize_encoder
 from earlet_quantize.networks.moonshine_weights import from_onnx
-from earlet_quantize.networks.stepwise import Rebuilt, forced, greedy
+from earlet_quantize.networks.stepwise import Rebuilt, forced, greedy, head_states
 
 BOS = 1
 CONFIG = MoonshineConfig(
@@ -78,6 +78,19 @@ def test_greedy_decoding_writes_what_transformers_writes(
     # With the fourth token as the end, those before it are the text.
     assert written.index(written[3]) == 3
     assert greedy(network, waveform, bos=BOS, eos=written[3], max_tokens=99) == written[:3]
+
+
+def test_what_the_head_is_given_has_the_logits_of_transformers(
+    models: tuple[onnx.ModelProto, onnx.ModelProto],
+    published: list[onnx.ModelProto],
+    golden: dict[str, FloatArray],
+) -> None:
+    embedding = from_onnx(CONFIG, *published)["decoder.embed_tokens.weight"]
+    n_written = len(golden["logits"]) - 1  # the last logits are those after the token before it
+    states = head_states(
+        rebuilt(models), [golden["features"]], bos=BOS, eos=-1, max_tokens=n_written
+    )
+    np.testing.assert_allclose(states @ embedding.T, golden["logits"], atol=TOLERANCE)
 
 
 def test_int8_stays_close_to_float(

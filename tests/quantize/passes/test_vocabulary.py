@@ -54,7 +54,8 @@ def test_a_pruned_decoder_may_have_a_head_of_two_stages(run: Runner) -> None:
     model = decoder()
     (whole,) = run(model, token=np.array([[8]]))
     prune_vocabulary(model, keep)
-    two_stage_head(model)
+    states = np.random.default_rng(1).normal(size=(100, SIZE)).astype(np.float32)
+    two_stage_head(model, states, n_dims=SIZE, n_best=8)
     (pruned,) = run(model, token=np.array([[4]]))
     assert pruned.argmax() == whole[..., keep].argmax()
 
