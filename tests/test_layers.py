@@ -15,7 +15,7 @@ LAYERS = [  # from the top: a module imports from its own layer or from below
     ["cli"],
     ["server"],
     ["service", "tuning"],
-    ["jobs"],
+    ["jobs", "bench"],
     ["__init__"],
     ["verify"],
     ["tasks"],
@@ -51,10 +51,12 @@ OWNERS = {  # the only modules that may import these
         *("service/actions/worker.py", "service/recorder.py", "image/file.py"),
         "server/serving.py",
     },
+    "concurrent": {"tasks/in_order.py"},
     "queue": {"service/actions/__init__.py", "service/recorder.py"},
     "multiprocessing": {"jobs/local.py"},
     "subprocess": {
         *("server/workers/process.py", "service/actions/run.py", "service/installation.py"),
+        "bench/measure.py",
     },
     "signal": {
         *("cli/program.py", "jobs/local.py", "service/actions/run.py", "service/signals.py"),

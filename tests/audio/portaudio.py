@@ -81,7 +81,7 @@ class World(Clock):
             self._pass((until - self.tick) / TICKS_PER_S)
         return bool(poll.poll(0))
 
-    def spend(self, seconds: float) -> None:
+    def sleep(self, seconds: float) -> None:
         """Let time pass in which the reader does something else."""
         until = self.tick + round(seconds * TICKS_PER_S)
         while self.tick < until:

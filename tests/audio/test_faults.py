@@ -103,7 +103,7 @@ class Machine:
         self.world.stand_still(seconds)
 
     def read_slowly(self, seconds: float) -> None:
-        self.world.spend(seconds)
+        self.world.sleep(seconds)
 
     def cause_one(self) -> None:
         seconds = float(self._rng.choice([0.1, 1, 4, 12, 40]) * self._rng.uniform(0.5, 1))

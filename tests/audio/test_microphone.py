@@ -164,10 +164,24 @@ def test_an_overflow_is_a_gap_of_what_was_lost(
     assert mic.health.state == "listening"
 
 
+def test_a_patient_reader_is_woken_less_often_and_loses_nothing(
+    microphone: Opened, world: World
+) -> None:
+    mic = microphone()
+    mic.patience_s = 2 * BLOCK_S
+    items = hear(mic, world, 4)
+    np.testing.assert_array_equal(sound(items), ticks(0, 4 * RATE))
+    assert len(items) == 4 / (2 * BLOCK_S)
+    mic.patience_s = 0
+    items = hear(mic, world, 4)
+    np.testing.assert_array_equal(sound(items), ticks(4 * RATE, 8 * RATE))
+    assert len(items) == 4 / BLOCK_S
+
+
 def test_a_slow_reader_loses_the_oldest_and_it_is_counted(microphone: Opened, world: World) -> None:
     mic = microphone()
     before = sound(hear(mic, world, 1))
-    world.spend(BUFFER_S + 5)
+    world.sleep(BUFFER_S + 5)
     assert mic.backlog_s == BUFFER_S
     items = hear(mic, world, 0.001)
     assert items[0] == Gap(len(before) / RATE, 5 * RATE, RATE, "the sound was read too slowly")
@@ -178,7 +192,7 @@ def test_a_slow_reader_loses_the_oldest_and_it_is_counted(microphone: Opened, wo
 def test_how_far_the_reader_is_behind_is_told(microphone: Opened, world: World) -> None:
     mic = microphone()
     assert mic.backlog_s == 0
-    world.spend(2.6)
+    world.sleep(2.6)
     assert mic.backlog_s == pytest.approx(2.6)
     next(mic.heard())
     assert mic.backlog_s == pytest.approx(1.6)
@@ -301,7 +315,7 @@ def test_after_a_minute_of_standing_still_nothing_stale_is_heard(
 ) -> None:
     mic = microphone()
     hear(mic, world, 10)
-    world.spend(behind_s)
+    world.sleep(behind_s)
     world.stand_still(60)
     resumed = world.tick
     items = hear(mic, world, 5)
@@ -397,7 +411,7 @@ def test_a_sound_system_that_hangs_at_first_is_an_error_in_time(
     with pytest.raises(MicrophoneError, match=f"has not answered for {OPEN_S:g} s"):
         Microphone(clock=world).__enter__()
     assert world.now() < OPEN_S + 2
-    world.spend(1_000)
+    world.sleep(1_000)
     assert all(stream.is_closed for stream in sounddevice.streams)
 
 
@@ -411,7 +425,7 @@ def test_given_up_while_it_is_being_opened_it_leaves_nothing_open(
     world.after(1, interrupt)
     with pytest.raises(KeyboardInterrupt):
         Microphone(clock=world).__enter__()
-    world.spend(20)
+    world.sleep(20)
     assert [stream.is_closed for stream in sounddevice.streams] == [True]
 
 
@@ -423,7 +437,7 @@ def test_closed_while_it_is_being_opened_again_it_leaves_nothing_open(
         usb.unplug()
         usb.plug()
         hear(mic, world, 5)
-    world.spend(20)
+    world.sleep(20)
     assert len(sounddevice.streams) == 2
     assert all(stream.is_closed for stream in sounddevice.streams)
 
@@ -437,7 +451,7 @@ def test_a_portaudio_that_did_not_start_again_is_started_by_the_next_microphone(
         hear(mic, world, 10)
     with pytest.raises(MicrophoneError, match="PortAudio cannot be started"):
         Microphone(clock=world).__enter__()
-    world.spend(100)
+    world.sleep(100)
     with Microphone(clock=world) as mic:
         assert len(sound(hear(mic, world, 1)))
 
@@ -462,7 +476,7 @@ def test_opened_again_it_hears_nothing_of_the_time_before(
 ) -> None:
     mic = Microphone(clock=world)
     with mic:
-        world.spend(5)
+        world.sleep(5)
     with mic:
         start = world.tick
         np.testing.assert_array_equal(sound(hear(mic, world, 1)), ticks(start, start + RATE))

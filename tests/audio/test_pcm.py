@@ -63,6 +63,18 @@ def heard(data: bytes, lengths: list[int], sample_rate: int = RATE) -> list[Floa
         os.close(pipe.read_end)
 
 
+def test_with_patience_sound_gathers_and_none_of_it_is_lost(pipe: Pipe) -> None:
+    samples = np.arange(1, 6_401, dtype="<i2")
+    for i, block in enumerate(samples.reshape(10, 640)):  # of 40 ms each
+        pipe.write(block.tobytes(), after_s=0.04 * (i + 1))
+    pipe.end(after_s=0.5)
+    with PcmPipe(pipe.read_end, RATE, pipe.world) as source:
+        source.patience_s = 0.16
+        chunks = list(source)
+    assert [len(chunk) for chunk in chunks] == [2_560, 2_560, 1_280]
+    np.testing.assert_array_equal(np.concatenate(chunks) * 32_768, samples)
+
+
 @given(
     st.binary(max_size=200).filter(lambda data: data[:4] not in HEADERS),
     st.lists(st.integers(1, 9), max_size=20),
@@ -164,7 +176,7 @@ def test_a_slow_reader_loses_nothing(pipe: Pipe) -> None:
         pipe.write(b"\x01\x00" * 16_000)
         pipe.end()
         next(items)
-        pipe.world.spend(100)
+        pipe.world.sleep(100)
         rest = [item for item in items if not isinstance(item, np.ndarray) or len(item)]
     assert sum(len(item) for item in rest if isinstance(item, np.ndarray)) == 16_000 - 3_200
     assert all(isinstance(item, np.ndarray) for item in rest)

@@ -28,7 +28,7 @@ class Script:
 
     sample_rate = SAMPLE_RATE
     is_live = True
-    backlog_s = 0.0
+    patience_s = backlog_s = 0.0
 
     def __init__(self, *steps: Step, fails: Exception | None = None) -> None:
         """`fails`: why it cannot be opened."""

@@ -18,7 +18,7 @@ from earlet.audio.live import Health
 from earlet.config import ListenConfig, RecordConfig
 from earlet.errors import MicrophoneError
 from earlet.results import Deaf, Detection, Gap
-from earlet.service.daemon import Daemon, Told
+from earlet.service.daemon import REST_S, Daemon, Told
 from tests.service.manager import Manager
 from tests.service.script import SAMPLE_RATE, SPOTTER, Script, labels
 
@@ -50,6 +50,20 @@ def test_a_word_that_is_cut_by_a_gap_is_not_heard(listen: Listen, go: FloatArray
     middle = SAMPLE_RATE  # "go" is from 0.5 to 1.2 s
     assert labels(listen(go[:middle], go[middle:])) == ["go"]
     assert labels(listen(go[:middle], Gap(1.0, 800, SAMPLE_RATE, "x"), go[middle:])) == []
+
+
+def test_sound_may_gather_while_nobody_speaks_and_not_while_a_word_is_near(
+    listen: Listen, sources: dict[str, Script], go: FloatArray
+) -> None:
+    (alone,) = [event for event in listen(go) if isinstance(event, Detection)]
+    word = round(alone.end_s * SAMPLE_RATE)
+    room = go[:1_600]  # 0.1 s before somebody speaks
+    patience: list[float] = []
+    steps: list[FloatArray | Callable[[], None]] = []
+    for sound in (*[room] * 20, go[:word], go[word:], *[room] * 20):
+        steps += [sound, lambda: patience.append(sources["mic"].patience_s)]
+    assert labels(listen(*steps)) == ["go"]
+    assert (patience[19], patience[20], patience[-1]) == (REST_S, 0, REST_S)
 
 
 def test_deafness_is_told_to_everybody(

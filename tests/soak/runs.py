@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import IO, Any
 
 from earlet.arrays import INT16_SCALE, FloatArray
+from earlet.audio.microphone import BLOCK_S
 from earlet.streaming.blocks import Reblocker
 from tests.soak.sound import SAMPLE_RATE, Recordings, hour_of_sound
 
-BLOCK = 640  # samples at a time, 40 ms: as the microphone gives them
+BLOCK = round(SAMPLE_RATE * BLOCK_S)  # samples at a time: as the microphone gives them
 READING_S = 300.0  # of sound, from one look at the process to the next
 START_S = 60.0  # for all that takes time when there is no sound
 SLOWEST = 2  # times as fast as the sound: a process that is slower hangs, however busy the machine

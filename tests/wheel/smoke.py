@@ -4,6 +4,7 @@ python smoke.py COMMANDS.flac COMMANDS.tsv SPEECH.flac SPEECH.txt
 """
 
 import csv
+import json
 import re
 import socket
 import subprocess
@@ -59,6 +60,9 @@ def main(commands: str, commands_truth: str, speech: str, speech_truth: str) -> 
     assert len(bundles) == 6, bundles
     for bundle in bundles:
         subprocess.run([*command, bundle], check=True, stdout=subprocess.DEVNULL)
+    measured = [command[0], "bench", "--json", "--seconds", "0.05"]
+    lines = subprocess.run(measured, check=True, stdout=subprocess.PIPE).stdout.splitlines()
+    assert {json.loads(line)["bundle"] for line in lines}.issuperset(bundles), lines
     quantize = str(Path(sys.executable).parent / "earlet-quantize")
     subprocess.run([quantize, "pack", "vad", "--force"], check=True, stdout=subprocess.DEVNULL)
     subprocess.run([*command, "./vad.zip"], check=True, stdout=subprocess.DEVNULL)

@@ -93,6 +93,7 @@ class LiveSource(ABC):
 
     def __init__(self, sample_rate: int = SAMPLE_RATE, clock: Clock | None = None) -> None:
         self.sample_rate = sample_rate
+        self.patience_s = 0.0
         self.health = Health()
         self._clock = clock or Clock()
         self._condition = threading.Condition()
@@ -186,6 +187,7 @@ class LiveSource(ABC):
             if self._line is None:
                 yield from self._reopen()
                 continue
+            self._gather(self._line)
             try:
                 item = self._line.read(HEARTBEAT_S)
             except BrokenError as problem:
@@ -203,6 +205,11 @@ class LiveSource(ABC):
     def backlog_s(self) -> float:
         """Seconds of sound that wait to be read."""
         return 0.0 if self._line is None else self._line.backlog_s
+
+    def _gather(self, line: Line) -> None:
+        """Sleep for as long as there is patience: to wake costs more than a little sound does."""
+        if (lacking_s := self.patience_s - line.backlog_s) > 0:
+            self._clock.sleep(lacking_s)
 
     def _take_pending(self) -> Iterator[FloatArray | Deaf | Gap]:
         while self._pending:

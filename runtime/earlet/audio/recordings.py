@@ -21,6 +21,7 @@ class Recordings:
     """
 
     is_live = False
+    patience_s = 0.0
     backlog_s = 0.0
     health = Health()
 

@@ -21,6 +21,7 @@ class Source(Protocol):
     """Sound, and word of what is missing in it. A context manager, open between enter and exit."""
 
     sample_rate: int  # Hz
+    patience_s: float  # of sound that a live source may gather before it gives any; 0 at first
 
     @property
     def is_live(self) -> bool:

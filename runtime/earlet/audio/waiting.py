@@ -37,6 +37,10 @@ class Clock:
         """Until the condition, which the caller holds, is notified, but no longer."""
         condition.wait(wait_s)
 
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        time.sleep(seconds)
+
     def readable(self, descriptor: int, wait_s: float) -> bool:
         """Wait until something can be read, or its end, but no longer; whether there is."""
         poll = select.poll()

@@ -30,6 +30,10 @@ log = logging.getLogger("earlet.daemon")
 DRAIN_S = 1.5  # from SIGTERM to the end; with what Python takes to go, within 2 s
 LAST_ACTIONS_S = 10.0  # that the actions have when a file has ended
 LATE_S = 0.25  # of sound that waits: no time for partial results then
+# Seconds of sound that gather while nothing is heard that may become an event: to wake costs more
+# than to listen. 1,063 commands, in quiet and in noise, are told 18 ms later so on average, 80 at
+# most.
+REST_S = 0.16
 METRICS_S = 15.0  # between two writings when nothing happens
 NEWS_S = 1.0  # ... and at least, however much happens
 
@@ -155,6 +159,7 @@ class Daemon:
     def _push(self, samples: FloatArray, source: Source) -> list[Event]:
         late = source.backlog_s > LATE_S
         events = self._worked(lambda ear: ear.push(samples, late=late))
+        source.patience_s = 0.0 if self._parts.listening.is_hearing else REST_S
         if len(samples):
             sound_s = len(samples) / source.sample_rate
             self._state.heard(sound_s)

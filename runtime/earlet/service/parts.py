@@ -1,5 +1,6 @@
 """All that a configuration asks for, put together."""
 
+import ctypes
 import logging
 import time
 from typing import TYPE_CHECKING, Union
@@ -40,6 +41,7 @@ class Parts:
         self._metrics = None if config.metrics is None else MetricsFile(config.metrics)
         self._budget = None if config.budget is None else Budget(config.budget)
         self._worked_s = time.process_time()  # by the whole process, when it was last looked at
+        trim_heap()
 
     @property
     def ear(self) -> Ear:
@@ -125,3 +127,14 @@ def _recorder(config: ListenConfig, listening: Listening, *, is_live: bool) -> "
     from earlet.service.recorder import Recorder
 
     return Recorder(config.record, listening, is_live=is_live)
+
+
+def trim_heap() -> None:
+    """Give to the system what was freed since files were read and networks opened.
+
+    glibc keeps it in holes between what is still used: 19 of the 150 MB that a spotter takes whose
+    second stage is Moonshine tiny. Other C libraries do not have the call.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

@@ -45,6 +45,10 @@ UNSAID = ListenConfig()
 class Stage(Protocol):
     """What listens: samples in, events out, time from sample 0."""
 
+    @property
+    def is_hearing(self) -> bool:
+        """Whether something is heard that may become an event."""
+
     def push(self, samples: FloatArray, /) -> Iterable[Event]:
         """Take any number of samples; return what they complete, in order."""
 
@@ -138,6 +142,11 @@ class Listening:
         self._start = snapshot["start"]
         self._n_samples = snapshot["n_samples"]
         self._stage.restore(snapshot["stage"])
+
+    @property
+    def is_hearing(self) -> bool:
+        """Whether something is heard that may become an event; else there is no hurry."""
+        return self._stage.is_hearing
 
     @property
     def n_samples(self) -> int:

@@ -39,6 +39,11 @@ class SegmentStage:
     def __init__(self, task: VoiceActivityDetection, work: Work) -> None:
         self._utterances = utterance_stream(task, task.config, work)
 
+    @property
+    def is_hearing(self) -> bool:
+        """Whether somebody speaks."""
+        return self._utterances.ongoing is not None
+
     def push(self, samples: FloatArray) -> list[Segment]:
         """Take any number of samples; return what they complete, in order."""
         rate = self._utterances.sample_rate
@@ -178,8 +183,8 @@ def utterance_stream(
 def counted(network: Network, work: Work) -> Network:
     """The network of voice activity; its windows are counted."""
 
-    def run(waveform: FloatArray, state: FloatArray) -> tuple[float, FloatArray]:
-        work.windows += 1
+    def run(waveform: FloatArray, state: FloatArray) -> tuple[FloatArray, FloatArray]:
+        work.windows += len(waveform)
         return network(waveform, state)
 
     return run
