@@ -20,6 +20,8 @@ ROOT = Path(__file__).parents[1]
 # The same examples in every run, and none that fails because the machine was busy.
 settings.register_profile("earlet", derandomize=True, deadline=None)
 settings.load_profile("earlet")
+# Where every example takes twenty times as long: pytest --hypothesis-profile=emulated
+settings.register_profile("emulated", derandomize=True, deadline=None, max_examples=5)
 
 
 @pytest.fixture(scope="session")
