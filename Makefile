@@ -5,6 +5,9 @@
 # make check-microphone  speaks a command into a virtual microphone, and looks for the action it is to start
 # make soak    a day of sound in minutes: memory stays flat, and no hour is heard otherwise than by itself
 # make soak-server  an hour of visitors in minutes: every answer is the right one, and nothing grows
+# make bench   beside its peers, in half an hour: benchmarks/RESULTS.md; PEERS=light leaves out what needs torch
+# make bench-quick  the same in two minutes, on the terminal alone
+# make test-arm  every bundle, and what computes, on emulated ARM of 64 and 32 bits, in some minutes
 # make test-tflite-runtime  what runs .tflite networks, on tflite-runtime and NumPy 1
 
 PYTHON ?= python3
@@ -15,11 +18,15 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # tflite-runtime was last built for Python 3.11 and NumPy 1: it has an environment of its own.
 TFLITE := .venv-tflite
 TFLITE_PIP := $(TFLITE)/bin/python -m pip install --quiet --disable-pip-version-check
+# Peers of the benchmarks want versions of their own; PEERS is all or light.
+BENCH := .venv-bench
+PEERS := all
+DATA := ../shared/data
 export OMP_NUM_THREADS := 1
 # onnxruntime reports to its maker unless this is set before it is imported; earlet sets it, too.
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: demo test lint unit wheel test-tflite-runtime listen serve check-microphone soak soak-server clean
+.PHONY: demo test lint unit wheel test-tflite-runtime test-arm listen serve check-microphone soak soak-server bench bench-quick clean
 
 demo: $(VENV)/.runtime
 	@echo; echo '$$ earlet listen --source tests/recordings/commands.flac'
@@ -53,6 +60,10 @@ test-tflite-runtime:
 	@echo "test-tflite-runtime: NOT RUN: it needs Python 3.11, the last that has tflite-runtime (PYTHON_3_11=...)"
 endif
 
+# IF_POSSIBLE=--if-possible: without the emulator, that is said and nothing fails
+test-arm: $(VENV)/.runtime
+	@$(BIN)/python -m tests.arm $(IF_POSSIBLE)
+
 listen: $(VENV)/.runtime
 	$(BIN)/earlet listen
 
@@ -68,11 +79,17 @@ soak: $(VENV)/.runtime
 soak-server: $(VENV)/.dev
 	@$(BIN)/python -m tests.soak.server
 
-$(VENV)/bin/python:
+bench: $(BENCH)/.peers-$(PEERS)
+	@$(BENCH)/bin/python -m benchmarks --data $(DATA)
+
+bench-quick: $(BENCH)/.peers-$(PEERS)
+	@$(BENCH)/bin/python -m benchmarks --quick --data $(DATA)
+
+$(VENV)/bin/python $(BENCH)/bin/python: %/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "earlet needs Python 3.11 or later: make PYTHON=python3.11"; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || \
-		{ rm -rf $(VENV); echo "on Debian and Raspberry Pi OS: apt install python3-venv"; exit 1; }
+	@$(PYTHON) -m venv $* || \
+		{ rm -rf $*; echo "on Debian and Raspberry Pi OS: apt install python3-venv"; exit 1; }
 
 $(VENV)/.runtime: pyproject.toml | $(VENV)/bin/python
 	$(PIP) --editable '.[image]'
@@ -93,5 +110,11 @@ $(TFLITE)/.dev: pyproject.toml
 	$(TFLITE_PIP) --target $(TFLITE)/numpy-2 --upgrade 'numpy>=2'
 	@touch $@
 
+# earlet last: whatever peers ask for, what it needs is there.
+$(BENCH)/.peers-$(PEERS): pyproject.toml benchmarks/peers.txt | $(BENCH)/bin/python
+	$(BENCH)/bin/python benchmarks/install.py $(if $(filter light,$(PEERS)),--light)
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[quantize,serve,wyoming]'
+	@touch $@
+
 clean:
-	rm -rf $(VENV) $(TFLITE) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(TFLITE) $(BENCH) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

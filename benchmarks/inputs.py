@@ -1,4 +1,4 @@
-"""Real sounds, pictures and texts, on which `parity.py` compares and `measure.py` measures."""
+"""Real sounds, pictures and texts, on which things are compared and measured."""
 
 import csv
 import json
@@ -8,7 +8,7 @@ from typing import Any
 
 import soundfile
 
-from earlet.arrays import FloatArray
+from earlet.arrays import INT16_SCALE, FloatArray
 from earlet.image import file as image
 from earlet.tasks.trace import Example
 
@@ -75,3 +75,8 @@ def read(path: Path, start: int = 0, n_samples: int = -1) -> FloatArray:
     if rate != SAMPLE_RATE:
         raise ValueError(f"{path}: expected {SAMPLE_RATE} Hz, got {rate}")
     return waveform
+
+
+def pcm(waveform: FloatArray) -> bytes:
+    """The same as 16-bit samples, little-endian, without a head."""
+    return (waveform / INT16_SCALE).astype("<i2").tobytes()

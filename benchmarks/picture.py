@@ -1,6 +1,6 @@
 """Draw README's picture: what the spotter makes of a recording, stage by stage.
 
-    python benchmarks/picture.py [RECORDING] [--out benchmarks/listening.png]
+    python -m benchmarks.picture [RECORDING] [--out benchmarks/figures/listening.png]
 
 Needs matplotlib, which the `recipes` extra brings. The panels share their time axis: the waveform,
 the features that the network is fed, and what it answers, with a lane for each command.
@@ -47,7 +47,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     recording = ROOT / "tests" / "recordings" / "commands.flac"
     parser.add_argument("recording", type=Path, nargs="?", default=recording)
-    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "listening.png")
+    parser.add_argument(
+        "--out", type=Path, default=ROOT / "benchmarks" / "figures" / "listening.png"
+    )
     arguments = parser.parse_args()
     task = earlet.pipeline("audio-classification")
     waveform, sample_rate = soundfile.read(arguments.recording, dtype="float32")

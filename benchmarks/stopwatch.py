@@ -1,8 +1,11 @@
-"""How `measure.py` measures: CPU time by turns, and processes of their own. Linux only."""
+"""How time and memory are measured: by turns in one process, and in processes of their own. Linux.
+
+Machines drift, and other programs come and go: two figures compare only where both works ran one
+after the other, round by round. `in_turn` gives those rounds, `Ratio.of` what they say.
+"""
 
 import io
 import json
-import os
 import re
 import resource
 import subprocess
@@ -15,9 +18,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from earlet.arrays import FloatArray
+from earlet.arrays import Float64Array
 
-ROUNDS = 9  # what a median is taken of
+ROUNDS = 15  # what a median and its interval are taken of
 
 Work = Callable[[], object]
 
@@ -42,28 +45,26 @@ class Finished(NamedTuple):
     peak_mb: float
 
 
-def in_turn(works: Sequence[Work], rounds: int = ROUNDS) -> FloatArray:
-    """CPU seconds of each, one after the other in every round: (rounds, n_works)."""
+def in_turn(
+    works: Sequence[Work],
+    rounds: int = ROUNDS,
+    clock: Callable[[], float] = time.process_time,
+) -> Float64Array:
+    """Seconds of each work, one after the other in every round: (rounds, n_works).
+
+    By `clock`, of the CPU unless told otherwise. Who begins is another in every round: what one
+    leaves in the caches is not always for the same to pay.
+    """
     for work in works:
         work()  # not measured: memory is claimed, caches are filled
-    times = np.zeros((rounds, len(works)), dtype=np.float32)
-    for row in times:
-        for i, work in enumerate(works):
-            start = time.process_time()
-            work()
-            row[i] = time.process_time() - start
+    times = np.zeros((rounds, len(works)))
+    for i_round, row in enumerate(times):
+        for step in range(len(works)):
+            i = (i_round + step) % len(works)
+            start = clock()
+            works[i]()
+            row[i] = clock() - start
     return times
-
-
-def live_s(push: Callable[[FloatArray], object], hops: Sequence[FloatArray], hop_ms: int) -> float:
-    """CPU seconds a hop when each comes only after its time, and the caches have gone cold."""
-    used_s = []
-    for samples in hops:
-        time.sleep(hop_ms / 1000)
-        start = time.process_time()
-        push(samples)
-        used_s.append(time.process_time() - start)
-    return float(np.mean(used_s))
 
 
 def run_earlet(*arguments: str | Path, stdin: bytes = b"") -> Finished:
@@ -107,8 +108,6 @@ def children(process_id: int) -> set[int]:
 
 
 def cpu_s_of(process_id: int) -> float:
-    """CPU seconds that a process has used, to the 1/100."""
-    # After the name, which stands in brackets: user and system time are the 12th and 13th.
-    stat = Path(f"/proc/{process_id}/stat").read_text(encoding="utf-8")
-    times = stat.rpartition(")")[2].split()[11:13]
-    return sum(map(int, times)) / os.sysconf("SC_CLK_TCK")
+    """CPU seconds that all threads of a process have used."""
+    # Its clock has a number that is made of its own: Linux, clock_getcpuclockid(3).
+    return time.clock_gettime(~process_id << 3 | 2)

@@ -14,7 +14,7 @@ discrete programming problems", 1960). It is also left where it is further behin
 text than a sentence of that length may be, so that what was not said is soon given up.
 
 What was not said is told by the network's own text: where that is far more probable, something
-else was said. Figures: `benchmarks/typed.py`.
+else was said. Figures: `benchmarks/accuracy/typed.py`.
 """
 
 import math
@@ -43,7 +43,7 @@ NEAR = 5.0  # how much less probable than the best a sentence may be that was sa
 # The confidence is logistic in how much less probable a sentence is than as many tokens of the
 # network's own text, in natural logarithms, with what `prior.py` takes away. A half is where, of
 # clean words among the others of Speech Commands, some 6 % are missed and 3 % of other words are
-# accepted: chosen on its training speakers (`benchmarks/typed.py --train`).
+# accepted: chosen on its training speakers (`benchmarks/accuracy/typed.py --train`).
 MIDDLE = 4.5
 THRESHOLD = 0.5  # the least confidence in what was said
 CATCH_UP = 2.0  # how much less probable yet a beginning may be, for what follows may make up for it

@@ -8,7 +8,7 @@ of few. Among texts that are about as probable in an utterance, the one that was
 one that is improbable elsewhere. So part of the log-probability that a text has in noise is taken
 away from it (Holtzman et al., "Surface Form Competition: Why the Highest Probability Answer Isn't
 Always Right", 2021: domain conditional pointwise mutual information). Of 35 words among themselves
-3 % more are right with it. Figures: `benchmarks/typed.py`.
+3 % more are right with it. Figures: `benchmarks/accuracy/typed.py`.
 """
 
 from collections.abc import Sequence

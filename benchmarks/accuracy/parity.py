@@ -1,6 +1,6 @@
 """Parity with transformers: README's table, as Markdown on standard output.
 
-    python benchmarks/parity.py [--data ../shared/data] [FOLDER ...]
+    python -m benchmarks.accuracy.parity [--data ../shared/data] [FOLDER ...]
 
 Needs the `dev` extra, and torch for AST alone, whose extractor uses it. Without FOLDER these are
 the folders of tests/golden/huggingface, one a family: tiny networks with random weights. Any other
@@ -19,22 +19,16 @@ int8      the same network by the schemes of `earlet-quantize`: static where it 
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy reads it
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # as earlet does, before onnxruntime reads it
-os.environ["TRANSFORMERS_NO_ADVISORY_WARNINGS"] = "1"  # that there is no torch is as wanted
-os.environ["TRANSFORMERS_VERBOSITY"] = "error"
-
 import numpy as np
-from inputs import GOLDEN, real_inputs
-from reference import FAMILIES, Reference, Tensors, reference
 
+from benchmarks.accuracy.reference import FAMILIES, Reference, Tensors, reference
+from benchmarks.inputs import GOLDEN, real_inputs
 from earlet.bundle import Bundle
 from earlet.tasks import open_bundle
 from earlet.tasks.trace import Example

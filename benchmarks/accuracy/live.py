@@ -1,6 +1,6 @@
 """How soon live transcription tells what was said, and how much of what it showed was wrong.
 
-    python benchmarks/live.py [--data ../shared/data] [--bundle moonshine-tiny-en]
+    python -m benchmarks.accuracy.live [--data ../shared/data] [--bundle moonshine-tiny-en]
 
 Plays 40 utterances of LibriSpeech test-other with pauses of a second between them to
 `listen(partials=True)`. No clock is waited for: sound comes by the count of its samples, and what
@@ -9,15 +9,12 @@ Prints a table as Markdown.
 """
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-
-os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy reads it
 
 import numpy as np
 import soundfile
@@ -28,7 +25,7 @@ from earlet.results import Chunk
 from earlet.tasks.speech_recognition import SpeechRecognition
 from earlet_quantize.measure.words import normalize, read_transcripts, word_errors
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SAMPLE_RATE = 16_000  # Hz
 BLOCK_S = 0.04  # seconds of sound at a time, as the microphone gives them
 PAUSE_S = 1.0  # seconds between two utterances

@@ -1,6 +1,7 @@
 """Typed commands: how many are heard, which are taken for another, and what else is taken for one.
 
-    python benchmarks/typed.py [--data ../shared/data] [--bundle NAME] [--sets NAME ...] [--train]
+    python -m benchmarks.accuracy.typed [--data ../shared/data] [--bundle NAME] [--sets NAME ...]
+        [--train]
 
 Prints a table, as Markdown. Everything is a stream that goes through `earlet.tasks.listening`, as
 it does in `earlet listen` with `commands:` in its configuration: voice activity cuts it, and each
@@ -15,17 +16,14 @@ noise that the table does not use; `--train` prints it for those. No network is 
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy reads it
-
 import numpy as np
-from inputs import SAMPLE_RATE
-from utterances import (
+
+from benchmarks.accuracy.utterances import (
     JOINED,
     NEARLY_JOINED,
     NEARLY_SPOKEN,
@@ -38,7 +36,7 @@ from utterances import (
     noisy,
     spliced,
 )
-
+from benchmarks.inputs import SAMPLE_RATE
 from earlet.arrays import FloatArray
 from earlet.config import ANY_LABEL, LabelConfig, ListenConfig
 from earlet.decoding.phrases.matching import THRESHOLD
@@ -46,7 +44,7 @@ from earlet.results import Detection
 from earlet.tasks.listening import Listening
 from earlet.tuning.rates import at_most_per_hour
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 LEAST = 0.02  # confidence of what is looked at
 CLEAN, NOISY, OTHERS, SPEECH = "clean", f"{SNR_DB:g} dB", "nearly commands", "speech"
 THRESHOLDS = (LEAST, 0.1, 0.25, 0.5, 0.75, 0.9)

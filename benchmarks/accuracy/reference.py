@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import onnxruntime
-from inputs import GOLDEN
 from transformers import AutoFeatureExtractor, AutoImageProcessor, AutoTokenizer
 
+from benchmarks.inputs import GOLDEN
 from earlet.arrays import AnyArray, FloatArray
 from earlet.bundle import Bundle
 from earlet.tasks import open_bundle

@@ -1,4 +1,4 @@
-"""Who asks: the clients of `serve.py`, for a process of their own.
+"""Who asks: the clients of `serving.py`, for a process of their own.
 
 One thread that waits for many sockets at once and parses no more than it must: about 30 us of CPU a
 request, so that it is the server that is measured.

@@ -1,6 +1,6 @@
 """What hotwords find, and what they cost: rare words of LibriSpeech test-other, at several boosts.
 
-    python benchmarks/hotwords.py [--data ../shared/data] [--beams 4]
+    python -m benchmarks.accuracy.hotwords [--data ../shared/data] [--beams 4]
 
 Prints a table, as Markdown. The hotwords are the words of the references that the tokenizer spells
 with three tokens or more; where there are more, such words of movie reviews, which are not said.
@@ -9,7 +9,6 @@ written where they are not.
 """
 
 import argparse
-import os
 import random
 import sys
 from collections import Counter
@@ -17,15 +16,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy reads it
-
 import earlet
 from earlet import tokenizers
 from earlet.tasks.speech_recognition import SpeechRecognition
 from earlet.tokenizers import Tokenizer
 from earlet_quantize.measure.words import normalize, read_transcripts, word_error_rate
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 RARE = 3  # tokens of a word
 N_DISTRACTORS = 100
 BOOSTS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)

@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import soxr
-from inputs import SAMPLE_RATE, read
 from numpy.typing import NDArray
 
+from benchmarks.inputs import SAMPLE_RATE, read
 from earlet.arrays import Float64Array, FloatArray
 
 TEN = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")

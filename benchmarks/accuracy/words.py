@@ -1,6 +1,6 @@
 """Single words and where they lie: what is heard of them, and how far off their times are.
 
-python benchmarks/words.py [--bundle B] [--data ../shared/data]
+python -m benchmarks.accuracy.words [--bundle B] [--data ../shared/data]
 
 words said alone  the command clips of validation speakers, a second of silence around each
 times of words    these clips joined by pauses: a word truly lies where its clip is not silent
@@ -12,7 +12,6 @@ partial results   the CPU time that they take, against none
 
 import argparse
 import csv
-import os
 import random
 import re
 import sys
@@ -20,17 +19,15 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy reads it
-
 import numpy as np
-from inputs import SAMPLE_RATE, read
 
 import earlet
+from benchmarks.inputs import SAMPLE_RATE, read
 from earlet.arrays import FloatArray
 from earlet.tasks.speech_recognition import SpeechRecognition
 from earlet_quantize.measure.words import read_transcripts, word_error_rate
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 FRAME = 160  # samples: 10 ms
 FLOOR = 10 ** (-30 / 20)  # of the loudest frame's level: what is below is silence
 PAUSE_S = 2.0  # between joined clips
