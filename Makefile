@@ -5,7 +5,7 @@
 # make check-microphone  speaks a command into a virtual microphone, and looks for the action it is to start
 # make soak    a day of sound in minutes: memory stays flat, and no hour is heard otherwise than by itself
 # make soak-server  an hour of visitors in minutes: every answer is the right one, and nothing grows
-# make bench   beside its peers, in half an hour: benchmarks/RESULTS.md; PEERS=light leaves out what needs torch
+# make bench   beside its peers, in a quarter of an hour or more: benchmarks/RESULTS.md; PEERS=light leaves out what needs torch
 # make bench-quick  the same in two minutes, on the terminal alone
 # make test-arm  every bundle, and what computes, on emulated ARM of 64 and 32 bits, in some minutes
 # make test-tflite-runtime  what runs .tflite networks, on tflite-runtime and NumPy 1

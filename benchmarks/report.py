@@ -16,8 +16,9 @@ Groups = Mapping[str, Sequence[Line]]
 
 HEADING = ("work", "earlet", "peer", "ratio", "aim", "")
 HOW_TO_READ = """\
-`make bench` writes this in half an hour, of the machine on which it runs; `PEERS=light` leaves out
-peers that need torch, some gigabytes, and `make bench-quick` prints the most of it in two minutes.
+`make bench` writes this in a quarter of an hour or more, of the machine on which it runs;
+`PEERS=light` leaves out peers that need torch, some gigabytes, and `make bench-quick` prints the
+most of it in two minutes.
 
 A ratio is what earlet takes over what the peer takes, of the CPU where nothing else is said: below
 1 earlet is quicker, or smaller. It is the median of rounds in which both run one after the other in
